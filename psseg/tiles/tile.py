@@ -1,0 +1,232 @@
+"""The map as every part of psseg sees it, and how a large map is cut into overlapping windows.
+
+A reader or the simulator makes a `Tile`: counts per survey band, where they lie on the sky, and
+which of it is missing. Labelling goes through a tile window by window: each window owns a core and
+sees a halo around it, so that the result does not depend on where the cuts fall.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from astropy.coordinates import SkyCoord
+from astropy.wcs import WCS
+from astropy.wcs.utils import proj_plane_pixel_area, wcs_to_celestial_frame
+from numpy.typing import ArrayLike, NDArray
+
+from psseg.errors import PssegError
+
+__all__ = ["Bounds", "Tile", "cores_and_halos", "cut_window"]
+
+Bounds = tuple[int, int, int, int]
+"""First row, end row, first column, end column (ends excluded); may lie outside the map."""
+
+
+def _none_shared() -> NDArray[np.bool_]:
+    return np.zeros(0, dtype=bool)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tile:
+    """A counts map in the survey's bands.
+
+    Parameters
+    ----------
+    data : numpy.ndarray, shape (n_bands, n_y, n_x), float32
+        Counts; 0 in absent bands and masked pixels.
+    wcs : astropy.wcs.WCS
+        Two celestial axes.
+    bands_present : numpy.ndarray, shape (n_bands,), bool
+        False where the map has no data in a band of the survey.
+    mask : numpy.ndarray, shape (n_y, n_x), bool
+        True where there are no data.
+    exposure : numpy.ndarray, shape (n_bands, n_y, n_x), float32, optional
+        Exposure averaged over each band, cm2 s; 0 in absent bands and masked pixels.
+    bands_shared : numpy.ndarray, shape (n_bands,), bool
+        True where a band holds a part of an energy bin that straddles its edge, so that its counts
+        are no integers. The default is none.
+    notes : tuple of str
+        What the reader decided or repaired, one line each.
+    name : str
+        Stem of the file it came from.
+
+    Raises
+    ------
+    PssegError
+        If the arrays do not fit together, or the WCS is not celestial.
+
+    Notes
+    -----
+    Arrays are converted to the types above and shared with the caller where they have them already.
+    """
+
+    data: NDArray[np.float32]
+    wcs: WCS
+    bands_present: NDArray[np.bool_]
+    mask: NDArray[np.bool_]
+    exposure: NDArray[np.float32] | None = None
+    bands_shared: NDArray[np.bool_] = field(default_factory=_none_shared)
+    notes: tuple[str, ...] = ()
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        """Convert the arrays and check that they fit together."""
+        self._convert("data", np.float32)
+        if self.data.ndim != 3:
+            raise PssegError(f"tile data: want (n_bands, n_y, n_x), got shape {self.data.shape}")
+        if self.bands_shared.size == 0:
+            object.__setattr__(self, "bands_shared", np.zeros(self.n_bands, dtype=bool))
+        for name in ("bands_present", "bands_shared", "mask"):
+            self._convert(name, np.bool_)
+        self._check_shape("bands_present", (self.n_bands,))
+        self._check_shape("bands_shared", (self.n_bands,))
+        self._check_shape("mask", self.shape)
+        if self.exposure is not None:
+            self._convert("exposure", np.float32)
+            self._check_shape("exposure", self.data.shape)
+        if not np.isfinite(self.data).all():
+            raise PssegError("tile data: blank pixels must be 0 and masked, but there are NaN")
+        if self.wcs.naxis != 2 or not self.wcs.has_celestial:
+            raise PssegError("tile wcs: want two celestial axes; pass wcs.celestial")
+
+    def _convert(self, name: str, dtype: type[np.generic]) -> None:
+        object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=dtype))
+
+    def _check_shape(self, name: str, wanted: tuple[int, ...]) -> None:
+        shape = getattr(self, name).shape
+        if shape != wanted:
+            raise PssegError(f"tile {name}: want shape {wanted} to fit the data, got {shape}")
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of rows and columns."""
+        return self.data.shape[1], self.data.shape[2]
+
+    @property
+    def n_bands(self) -> int:
+        """Number of bands of the survey, present or not."""
+        return self.data.shape[0]
+
+    @property
+    def pixel_scale(self) -> float:
+        """Side of a square of one pixel's area at the reference point, deg."""
+        return float(np.sqrt(proj_plane_pixel_area(self.wcs)))
+
+    @property
+    def frame(self) -> str:
+        """Name of the frame of the map's axes, such as ``"galactic"`` or ``"fk5"``."""
+        return str(wcs_to_celestial_frame(self.wcs).name)
+
+    def pixel_to_sky(self, x: ArrayLike, y: ArrayLike) -> SkyCoord:
+        """Give the sky positions of pixel positions.
+
+        Parameters
+        ----------
+        x, y : float or array_like
+            Pixel positions; (0, 0) is the centre of the first pixel.
+
+        Returns
+        -------
+        astropy.coordinates.SkyCoord
+            In the map's own frame; NaN where a pixel lies off the sky.
+        """
+        return SkyCoord.from_pixel(np.asarray(x, float), np.asarray(y, float), self.wcs)
+
+    def sky_to_pixel(self, coord: SkyCoord) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Give the pixel positions of sky positions.
+
+        Parameters
+        ----------
+        coord : astropy.coordinates.SkyCoord
+            Positions in any frame.
+
+        Returns
+        -------
+        x, y : numpy.ndarray
+            Pixel positions, inside the map or not; NaN where the projection has none.
+        """
+        x, y = coord.to_pixel(self.wcs)
+        return x, y
+
+
+def cores_and_halos(
+    shape: tuple[int, int], *, core: int, halo: int
+) -> Iterator[tuple[tuple[slice, slice], Bounds]]:
+    """Cut a map into cores that cover it once, each with the window that must be looked at.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Rows and columns of the map.
+    core : int
+        Side of a core, pixels, at least 1.
+    halo : int
+        Width of the margin around it, pixels, at least 0.
+
+    Yields
+    ------
+    core : tuple of slice
+        Rows and columns that this window owns, clipped to the map.
+    window : tuple of int
+        Bounds of core and halo: first row, end row, first column, end column. Always
+        ``core + 2 * halo`` pixels a side, so that it may reach beyond the map on every side:
+        `cut_window` fills what is missing.
+
+    Raises
+    ------
+    PssegError
+        If `core` or `halo` is too small.
+
+    Examples
+    --------
+    >>> for core, window in cores_and_halos((3, 5), core=4, halo=1):
+    ...     print(core[1], window)
+    slice(0, 4, None) (-1, 5, -1, 5)
+    slice(4, 5, None) (-1, 5, 3, 9)
+    """
+    if core < 1 or halo < 0:
+        raise PssegError(f"want core >= 1 and halo >= 0 pixels, got core {core}, halo {halo}")
+    n_y, n_x = shape
+    for y in range(0, n_y, core):
+        for x in range(0, n_x, core):
+            owned = slice(y, min(y + core, n_y)), slice(x, min(x + core, n_x))
+            yield owned, (y - halo, y + core + halo, x - halo, x + core + halo)
+
+
+def cut_window(array: NDArray, bounds: Bounds, *, fill: float | bool) -> NDArray:
+    """Cut a window out of a map, filling what lies outside it.
+
+    Parameters
+    ----------
+    array : numpy.ndarray, shape (..., n_y, n_x)
+        One map or a stack of them.
+    bounds : tuple of int
+        As `cores_and_halos` gives them.
+    fill : float or bool
+        Value of the pixels outside the map.
+
+    Returns
+    -------
+    numpy.ndarray, shape (..., end row - first row, end column - first column)
+        A new array of the same type.
+
+    Examples
+    --------
+    >>> cut_window(np.arange(4).reshape(2, 2), (-1, 1, 0, 3), fill=9)
+    array([[9, 9, 9],
+           [0, 1, 9]])
+    """
+    y0, y1, x0, x1 = bounds
+    n_y, n_x = array.shape[-2:]
+    window = np.full((*array.shape[:-2], y1 - y0, x1 - x0), fill, dtype=array.dtype)
+    rows = slice(max(y0, 0), min(y1, n_y))
+    columns = slice(max(x0, 0), min(x1, n_x))
+    if rows.start < rows.stop and columns.start < columns.stop:
+        inside = (
+            slice(rows.start - y0, rows.stop - y0),
+            slice(columns.start - x0, columns.stop - x0),
+        )
+        window[(..., *inside)] = array[(..., rows, columns)]
+    return window
