@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
-from typing import Any, TypeVar
+from math import isfinite
+from numbers import Real
+from typing import Any, TypeVar, get_args, get_origin
 
 from psseg.errors import PssegError
 
-__all__ = ["check_keys", "from_table"]
+__all__ = ["check_keys", "check_values", "from_table"]
 
 T = TypeVar("T")
 
@@ -41,6 +43,30 @@ def check_keys(
         raise PssegError(f"missing key {key!r} in {where}")
 
 
+def check_values(table: Mapping[str, Any], hints: Mapping[str, Any], *, where: str) -> None:
+    """Refuse a table with a value of the wrong kind.
+
+    Parameters
+    ----------
+    table : mapping
+        A table as read from a TOML file.
+    hints : mapping
+        What is wanted by key: ``float``, ``str``, or tuples of them, for lists; anything else,
+        and keys that are not there, are not checked.
+    where : str
+        Name of the table, for the message.
+
+    Raises
+    ------
+    PssegError
+        Naming the first wrong value's key.
+    """
+    for key, value in table.items():
+        hint = hints.get(key)
+        if not _fits(value, hint):
+            raise PssegError(f"{key} in {where} must be {_wanted(hint)}, not {value!r}")
+
+
 def from_table(cls: type[T], table: Mapping[str, Any], *, where: str) -> T:
     """Make a dataclass from a table; lists become tuples.
 
@@ -66,6 +92,28 @@ def from_table(cls: type[T], table: Mapping[str, Any], *, where: str) -> T:
     allowed = {f.name for f in fields(cls)}  # type: ignore[arg-type]
     check_keys(table, required=needed, optional=allowed - needed, where=where)
     return cls(**{key: _frozen(value) for key, value in table.items()})
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    if hint is float:
+        return isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)
+    if hint is str:
+        return isinstance(value, str)
+    if get_origin(hint) is not tuple:
+        return True
+    kind, *others = get_args(hint)
+    wanted = isinstance(value, list | tuple) and (... in others or len(value) == 1 + len(others))
+    return wanted and all(_fits(item, kind) for item in value)
+
+
+def _wanted(hint: Any) -> str:
+    """Say what is wanted; lists of one kind."""
+    if get_origin(hint) is not tuple:
+        return "a number" if hint is float else "a text"
+    kind, *others = get_args(hint)
+    number = "" if ... in others else f"{1 + len(others)} "
+    what = {float: "numbers", str: "texts"}.get(kind, "lists of numbers")
+    return f"a list of {number}{what}"
 
 
 def _frozen(value: Any) -> Any:

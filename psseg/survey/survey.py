@@ -7,18 +7,19 @@ this folder, edit it, and pass its path wherever a survey's name is asked for.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, get_type_hints
 
 import numpy as np
 
 from psseg.errors import PssegError
 from psseg.survey.classes import SOURCE_CLASSES
 from psseg.survey.instrument import CountsInstrument
-from psseg.survey.schema import check_keys, from_table
+from psseg.survey.schema import check_keys, check_values, from_table
 
 __all__ = [
     "DiffuseEmission",
@@ -29,6 +30,20 @@ __all__ = [
     "load_survey",
     "parse_survey",
 ]
+
+SPECTRA = ("log-parabola", "plec4")
+"""Spectral shapes a population may have; `psseg.sky.spectra` has their formulae."""
+
+_TOP_LEVEL = {
+    "name": str,
+    "title": str,
+    "kind": str,
+    "telescopes": tuple[str, ...],
+    "pixel_scale": float,
+    "energy_edges": tuple[float, ...],
+}
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +63,14 @@ class Labels:
     radius: float
     detectable_ts: float
     invisible_ts: float
+
+    def __post_init__(self) -> None:
+        """Refuse values that no truth map could be drawn with."""
+        if not (self.radius > 0 and 0 < self.invisible_ts <= self.detectable_ts):
+            raise PssegError(
+                "[labels]: want a positive radius and 0 < invisible_ts <= detectable_ts, got "
+                f"{self.radius}, {self.invisible_ts} and {self.detectable_ts}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +118,19 @@ class DiffuseEmission:
     spectrum_scatter: float
     structure_rms: tuple[float, float]
     structure_slope: tuple[float, float]
+
+    def __post_init__(self) -> None:
+        """Refuse tables that do not fit together."""
+        for name in ("isotropic_energy", "gas_energy", "profile_energy"):
+            _check_rising(name, getattr(self, name))
+        for name in ("profile_latitude", "profile_longitude"):
+            _check_rising(name, getattr(self, name), from_zero=True)
+        _check_length("isotropic_e2dnde", self.isotropic_e2dnde, "isotropic_energy", self)
+        for name in ("gas_e2dnde", "inverse_compton_e2dnde", "hard_e2dnde"):
+            _check_length(name, getattr(self, name), "gas_energy", self)
+        _check_length("profile_intensity", self.profile_intensity, "profile_latitude", self)
+        for row in self.profile_intensity:
+            _check_length("every row of profile_intensity", row, "profile_longitude", self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,18 +189,46 @@ class Population:
 
     def __post_init__(self) -> None:
         """Refuse values that no simulation could use."""
+        where = f"population {self.name!r}"
         if self.source_class not in (*SOURCE_CLASSES, ""):
             raise PssegError(
-                f"population {self.name!r}: source_class is {self.source_class!r}, "
+                f"{where}: source_class is {self.source_class!r}, "
                 f"want one of {', '.join(SOURCE_CLASSES)} or an empty string"
             )
-        if self.spectrum not in ("log-parabola", "plec4"):
+        if self.spectrum not in SPECTRA:
             raise PssegError(
-                f"population {self.name!r}: spectrum is {self.spectrum!r}, "
-                "want 'log-parabola' or 'plec4'"
+                f"{where}: spectrum is {self.spectrum!r}, want one of {', '.join(SPECTRA)}"
             )
+        self._check_counts(where)
+        self._check_sky(where)
+
+    def _check_counts(self, where: str) -> None:
         if len(self.flux_slopes) != len(self.flux_breaks) + 1:
-            raise PssegError(f"population {self.name!r}: want one flux slope more than breaks")
+            raise PssegError(f"{where}: want one flux slope more than breaks")
+        if 1.0 in self.flux_slopes:
+            raise PssegError(f"{where}: a flux slope of exactly 1 cannot be integrated; take 1.001")
+        low, high = self.flux_range
+        _check_rising(f"{where}: flux_range with flux_breaks", (low, *self.flux_breaks, high))
+        if self.n_above <= 0 or not 0 < self.reference_flux < high:
+            raise PssegError(
+                f"{where}: want n_above above 0 and reference_flux between 0 and {high:g}, "
+                f"got {self.n_above} and {self.reference_flux}"
+            )
+
+    def _check_sky(self, where: str) -> None:
+        scales, weights = self.latitude_scales, self.latitude_weights
+        if len(scales) != len(weights) or abs(sum(weights) - 1) > 1e-6 or min(*weights, 0) < 0:
+            raise PssegError(
+                f"{where}: want one latitude weight per scale, not negative, with sum 1, "
+                f"got {list(weights)} for {list(scales)}"
+            )
+        if min(*scales, self.longitude_scale, 0) < 0:
+            raise PssegError(f"{where}: latitude_scales and longitude_scale must not be negative")
+        if not 0 <= self.extended_fraction <= 1:
+            raise PssegError(
+                f"{where}: extended_fraction must be 0 to 1, not {self.extended_fraction}"
+            )
+        _check_rising(f"{where}: radius_range", self.radius_range)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,7 +276,7 @@ class Survey:
     def band_names(self) -> tuple[str, ...]:
         """Names such as ``"1-1.99 GeV"``."""
         edges = [f"{edge:.4g}" for edge in self.energy_edges]
-        return tuple(f"{low}-{high} GeV" for low, high in zip(edges, edges[1:], strict=False))
+        return tuple(f"{low}-{high} GeV" for low, high in pairwise(edges))
 
 
 def list_surveys() -> tuple[str, ...]:
@@ -271,9 +335,10 @@ def parse_survey(text: str, *, where: str = "survey") -> Survey:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise PssegError(f"{where}: not a TOML file: {error}") from error
-    names = {"name", "title", "kind", "telescopes", "pixel_scale", "energy_edges"}
+    names = set(_TOP_LEVEL)
     parts = {"labels", "instrument", "diffuse", "populations"}
     check_keys(table, required=names | parts, optional=set(), where=where)
+    check_values(table, _TOP_LEVEL, where=where)
     if table["kind"] != "counts":
         raise PssegError(f"{where}: kind is {table['kind']!r}, want 'counts'")
     survey = Survey(
@@ -283,9 +348,9 @@ def parse_survey(text: str, *, where: str = "survey") -> Survey:
         telescopes=tuple(table["telescopes"]),
         pixel_scale=float(table["pixel_scale"]),
         energy_edges=np.asarray(table["energy_edges"], dtype=float),
-        labels=from_table(Labels, table["labels"], where=f"{where} [labels]"),
+        labels=_read(Labels, table["labels"], f"{where} [labels]"),
         instrument=CountsInstrument.from_table(table["instrument"]),
-        diffuse=from_table(DiffuseEmission, table["diffuse"], where=f"{where} [diffuse]"),
+        diffuse=_read(DiffuseEmission, table["diffuse"], f"{where} [diffuse]"),
         populations=_populations(table["populations"], where),
         text=text,
     )
@@ -294,16 +359,40 @@ def parse_survey(text: str, *, where: str = "survey") -> Survey:
 
 
 def _populations(tables: list[Mapping[str, Any]], where: str) -> tuple[Population, ...]:
+    if not isinstance(tables, list) or not all(isinstance(table, Mapping) for table in tables):
+        raise PssegError(f"{where}: populations must be [[populations]] tables, one per kind")
     return tuple(
-        from_table(Population, table, where=f"{where} [[populations]] {table.get('name', number)}")
+        _read(Population, table, f"{where} [[populations]] {table.get('name', number)}")
         for number, table in enumerate(tables, 1)
     )
 
 
+def _read(cls: type[T], table: Mapping[str, Any], where: str) -> T:
+    """Make a dataclass from a table, after a look at its values."""
+    if not isinstance(table, Mapping):
+        raise PssegError(f"{where} must be a table")
+    check_values(table, get_type_hints(cls), where=where)
+    return from_table(cls, table, where=where)
+
+
+def _check_length(name: str, values: Sequence[Any], other: str, record: object) -> None:
+    wanted = len(getattr(record, other))
+    if len(values) != wanted:
+        raise PssegError(f"{name} must have {wanted} entries, as {other} has, not {len(values)}")
+
+
+def _check_rising(name: str, values: Sequence[float], *, from_zero: bool = False) -> None:
+    """Refuse fewer than two numbers, numbers that do not rise, and some that are too low."""
+    too_low = len(values) < 2 or values[0] < 0 or (values[0] == 0 and not from_zero)
+    if too_low or any(low >= high for low, high in pairwise(values)):
+        least = "not negative" if from_zero else "positive"
+        raise PssegError(f"{name} must be two or more numbers, {least} and rising: {list(values)}")
+
+
 def _check_bands(survey: Survey, where: str) -> None:
-    edges = survey.energy_edges
-    if len(edges) < 2 or np.any(np.diff(edges) <= 0) or edges[0] <= 0:
-        raise PssegError(f"{where}: energy_edges must be positive and rising, got {edges.tolist()}")
+    _check_rising(f"{where}: energy_edges", survey.energy_edges.tolist())
+    if survey.pixel_scale <= 0:
+        raise PssegError(f"{where}: pixel_scale must be above 0 deg, not {survey.pixel_scale}")
     if len(survey.instrument.psf) != survey.n_bands:
         raise PssegError(
             f"{where}: {survey.n_bands} bands between the energy edges, "

@@ -1,0 +1,1 @@
+"""The simulated sky: source populations, diffuse emission, expected counts and noise."""

@@ -1,0 +1,185 @@
+"""The truth of a simulated tile: how detectable each source is, and the class of every pixel."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from psseg.sky.rendering import HALF, PHASES, PsfTables, phases, psf_tables
+from psseg.sky.sources import SourceList
+from psseg.survey.classes import IGNORED, SourceClass
+from psseg.survey.survey import Survey
+
+__all__ = ["asimov_ts", "draw_class_map"]
+
+HOPELESS_TS = 2.5
+"""Sources whose TS without neighbours is below this are not looked at more closely."""
+
+
+def asimov_ts(
+    survey: Survey,
+    sources: SourceList,
+    expected: np.ndarray,
+    background: np.ndarray,
+    exposure: np.ndarray,
+    present: np.ndarray,
+) -> np.ndarray:
+    """Test statistic each source would have on noiseless data, everything else being known.
+
+    ``TS = 2 Σ [(s + b) ln(1 + s/b) - s]`` over bands and pixels (Cowan et al. 2011, Eur. Phys. J.
+    C 71, 1554, eq. 97), with the neighbours in b; within ±1.25° of the source. An extended source
+    is spread over its disc as if it were flat.
+
+    Parameters
+    ----------
+    survey : Survey
+    sources : SourceList
+    expected, background : numpy.ndarray, shape (n_bands, n_y, n_x)
+        Expected counts of everything and of the diffuse emission, padded tile.
+    exposure : numpy.ndarray, shape (n_bands, n_y, n_x)
+        cm² s.
+    present : numpy.ndarray of bool, shape (n_bands,)
+        Bands that are observed.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n_sources,)
+        0 for sources that are hopeless or too near the padded tile's border.
+    """
+    ts = np.zeros(len(sources))
+    tables = psf_tables(survey)
+    near = _away_from_border(sources, expected.shape[1:])
+    row, column = _nearest_pixel(sources, near)
+    counts = sources.band_flux[near].T * exposure[:, row, column] * present[:, None]
+    hopeful = _quick_ts(tables, counts, background[:, row, column]) > HOPELESS_TS
+    found = near[hopeful]
+    radii = (sources.radius[found] / survey.pixel_scale).tolist()
+    places = zip(row[hopeful].tolist(), column[hopeful].tolist(), strict=True)
+    at = zip(phases(sources.y[found]), phases(sources.x[found]), strict=True)
+    ts[found] = [
+        _source_ts(tables, *source, expected)
+        for source in zip(places, at, radii, counts.T[hopeful], strict=True)
+    ]
+    return ts
+
+
+def _nearest_pixel(sources: SourceList, index: np.ndarray | slice) -> tuple[np.ndarray, np.ndarray]:
+    return np.rint(sources.y[index]).astype(int), np.rint(sources.x[index]).astype(int)
+
+
+def _away_from_border(sources: SourceList, shape: tuple[int, ...]) -> np.ndarray:
+    """Index of the sources that have room for a stamp."""
+    row, column = _nearest_pixel(sources, slice(None))
+    room_y, room_x = np.minimum(row, shape[0] - 1 - row), np.minimum(column, shape[1] - 1 - column)
+    return np.flatnonzero(np.minimum(room_y, room_x) >= HALF)
+
+
+def _quick_ts(tables: PsfTables, counts: np.ndarray, level: np.ndarray) -> np.ndarray:
+    """TS over the brightest pixels of the PSF, neighbours left out: an upper bound, nearly."""
+    middle = tables.stamps[PHASES // 2, PHASES // 2]
+    kernel = np.sort(middle.reshape(len(middle), -1))[:, ::-1]
+    groups = np.split(kernel, [1, 9, 45, 200], axis=1)
+    total = np.zeros(counts.shape[1])
+    for group in groups:
+        signal = counts * group.sum(axis=1)[:, None]
+        total += _ts_terms(signal, level * group.shape[1]).sum(axis=0)
+    return total
+
+
+def _ts_terms(signal: np.ndarray, level: np.ndarray) -> np.ndarray:
+    level = np.maximum(level, 1e-9)
+    return 2 * ((signal + level) * np.log1p(signal / level) - signal)
+
+
+def _source_ts(
+    tables: PsfTables,
+    pixel: tuple[int, int],
+    phase: tuple[int, int],
+    radius: float,
+    counts: np.ndarray,
+    expected: np.ndarray,
+) -> float:
+    """TS of a single source with its expected counts (n_bands,), in a window about it."""
+    (row, column), (n_y, n_x) = pixel, expected.shape[1:]
+    half = min(HALF + int(np.ceil(radius)), row, column, n_y - 1 - row, n_x - 1 - column)
+    rows, columns = slice(row - half, row + half + 1), slice(column - half, column + half + 1)
+    shares = _disc_shares(tables, radius, half) if radius else tables.stamps[phase]
+    signal = shares * counts[:, None, None]
+    window = expected[:, rows, columns].astype(float)
+    return float(_ts_terms(signal, np.maximum(window - signal, 0.02 * window)).sum())
+
+
+def _disc_shares(tables: PsfTables, radius: float, half: int) -> np.ndarray:
+    """Flat disc, wider than the PSF by the source's radius (pixels), added in quadrature."""
+    widened = np.hypot(tables.radii, radius)
+    offset = np.arange(-half, half + 1)
+    disc = np.hypot(offset[:, None], offset) <= widened[:, None, None]
+    return disc / np.maximum(np.pi * widened**2, 1)[:, None, None]
+
+
+def draw_class_map(
+    survey: Survey, sources: SourceList, ts: np.ndarray, shape: tuple[int, int]
+) -> np.ndarray:
+    """Class of every pixel of the padded tile.
+
+    A source is drawn where it contributes most of all sources: on a disc for a point, on its own
+    extent for an extended one. Sources that are neither invisible nor detectable, and those whose
+    class is not known, are ignored.
+
+    Parameters
+    ----------
+    survey : Survey
+    sources : SourceList
+    ts : numpy.ndarray, shape (n_sources,)
+        From :func:`asimov_ts`.
+    shape : tuple of int
+        Shape of the padded tile.
+
+    Returns
+    -------
+    numpy.ndarray of uint8, shape (n_y, n_x)
+    """
+    class_map = np.zeros(shape, np.uint8)
+    brightest = np.zeros(shape)
+    visible = np.flatnonzero(ts >= survey.labels.invisible_ts)
+    core = survey.labels.radius / survey.pixel_scale
+    radii = (sources.radius[visible] / survey.pixel_scale).tolist()
+    values = _label_values(survey, sources.population[visible], ts[visible])
+    positions = sources.x[visible].tolist(), sources.y[visible].tolist()
+    for source in zip(*positions, radii, ts[visible].tolist(), values, strict=True):
+        _draw_source(class_map, brightest, core, *source)
+    return class_map
+
+
+def _label_values(survey: Survey, population: np.ndarray, ts: np.ndarray) -> list[int]:
+    names = [population.source_class for population in survey.populations]
+    values = [int(SourceClass[name.upper()]) if name else IGNORED for name in names]
+    return np.where(
+        ts < survey.labels.detectable_ts, IGNORED, np.array(values)[population]
+    ).tolist()
+
+
+def _draw_source(
+    class_map: np.ndarray,
+    brightest: np.ndarray,
+    core: float,
+    x: float,
+    y: float,
+    radius: float,
+    ts: float,
+    value: int,
+) -> None:
+    """Draw one source's disc where its light, a Gaussian or a flat disc of unit ts, wins."""
+    reach = max(core, radius)
+    area = _within(y, reach, class_map.shape[0]), _within(x, reach, class_map.shape[1])
+    rows, columns = (np.arange(span.start, span.stop) for span in area)
+    distance2 = (columns - x) ** 2 + (rows[:, None] - y) ** 2
+    width2 = (core / 1.5) ** 2 + radius**2
+    light = ts / width2 * np.exp(-distance2 / (2 * width2))
+    wins = (distance2 <= reach**2) & (light > brightest[area])
+    class_map[area][wins] = value
+    brightest[area][wins] = light[wins]
+
+
+def _within(position: float, reach: float, n: int) -> slice:
+    """Pixels of an axis with `n` of them that may be within `reach` of a position."""
+    return slice(max(int(position - reach), 0), min(int(position + reach) + 2, n))

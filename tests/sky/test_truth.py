@@ -1,0 +1,223 @@
+"""What is detectable and what each pixel is, against likelihoods written out and simulations."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.stats import poisson
+
+from psseg.sky.geometry import TileGeometry
+from psseg.sky.rendering import HALF, PHASES, render_sources
+from psseg.sky.sources import SourceList
+from psseg.sky.truth import asimov_ts, draw_class_map
+from psseg.survey.classes import IGNORED, SourceClass
+from psseg.survey.survey import load_survey
+
+SURVEY = load_survey("fermi-lat")
+N = SURVEY.n_bands
+SHAPE = (64, 64)
+ALL = np.ones(N, bool)
+CODES = [population.code for population in SURVEY.populations]
+MIDDLE = 32 + 0.5 / PHASES
+"""Where a stamp lies exactly: the centre of a sub-pixel phase."""
+
+COUNTS = np.array([400.0, 300.0, 150.0, 80.0, 20.0, 8.0, 4.0, 2.0])
+LEVEL = np.array([20.0, 15.0, 8.0, 4.0, 0.8, 0.3, 0.1, 0.04])
+"""Expected counts of a source, and of the background per pixel, by band: a TS of 160."""
+
+
+def sources(*places, scale=1.0, code="bll", radius=0.0):
+    x, y = np.array(places, float).reshape(-1, 2).T
+    n = len(x)
+    return SourceList(
+        population=np.full(n, CODES.index(code)),
+        x=x,
+        y=y,
+        flux=np.full(n, 1e-9),
+        band_flux=np.broadcast_to(COUNTS * scale, (n, N)),  # exposure is 1
+        radius=np.full(n, radius),
+        is_disc=np.ones(n, bool),
+    )
+
+
+def join(*lists):
+    names = vars(lists[0])
+    return SourceList(**{n: np.concatenate([vars(part)[n] for part in lists]) for n in names})
+
+
+def image_of(listed):
+    """Expected counts of point sources from the PSF itself."""
+    image = np.zeros((N, *SHAPE))
+    for x, y, counts in zip(listed.x, listed.y, listed.band_flux, strict=True):
+        for band, psf in enumerate(SURVEY.instrument.psf):
+            kernel = psf.kernel(63, SURVEY.pixel_scale, dx=x - 31, dy=y - 31)
+            image[band, :63, :63] += counts[band] * kernel
+    return image
+
+
+def flat(level=LEVEL):
+    return np.broadcast_to(level[:, None, None], (N, *SHAPE)).copy()
+
+
+def ts_of(listed, *, background=None, expected=None, present=ALL):
+    background = flat() if background is None else background
+    expected = background + image_of(listed) if expected is None else expected
+    exposure = np.ones((N, *SHAPE))
+    return asimov_ts(SURVEY, listed, expected, background, exposure, present)
+
+
+def window(image, pixel=32):
+    cut = slice(pixel - HALF, pixel + HALF + 1)
+    return image[:, cut, cut]
+
+
+# --- how detectable a source is --------------------------------------------------------------
+
+
+def test_ts_is_the_likelihood_ratio_of_noiseless_data():
+    source = sources((MIDDLE, MIDDLE), scale=0.4)
+    signal, level = window(image_of(source)), window(flat())
+    data = signal + level
+    # ln L of Poisson counts without the factorial, which is in both
+    with_source = data * np.log(data) - data
+    without = data * np.log(level) - level
+    expected = 2 * (with_source - without).sum()
+    assert ts_of(source) == pytest.approx(expected, rel=2e-3)
+
+
+def test_ts_is_that_of_simulations_on_average():
+    source = sources((MIDDLE, MIDDLE), scale=0.4)
+    signal, level = window(image_of(source)), window(flat())
+    counts = np.random.default_rng(1).poisson(signal + level, (300, *signal.shape))
+    with_source, without = (poisson.logpmf(counts, mean) for mean in (signal + level, level))
+    simulated = 2 * (with_source - without).sum(axis=(1, 2, 3))
+    error = simulated.std() / np.sqrt(len(simulated))
+    assert ts_of(source) == pytest.approx(simulated.mean(), abs=4 * error)
+
+
+def test_ts_on_rendered_skies_is_that_of_the_psf():
+    geometry = TileGeometry(glon=0, glat=50, shape=(1, 1), pixel_scale=0.1, margin=31)
+    source = sources((31 + 0.5 / PHASES, 31 + 0.5 / PHASES), scale=0.4)
+    rendered = render_sources(SURVEY, geometry, source, np.ones(N))
+    background = np.broadcast_to(LEVEL[:, None, None], rendered.shape)
+    found = asimov_ts(
+        SURVEY, source, rendered + background, background, np.ones(rendered.shape), ALL
+    )
+    same = sources((MIDDLE, MIDDLE), scale=0.4)
+    assert found == pytest.approx(ts_of(same), rel=0.01)
+
+
+def test_ts_grows_with_the_source_and_falls_with_the_background():
+    source = sources((MIDDLE, MIDDLE), scale=0.25)
+    usual = ts_of(source)[0]
+    assert 2 < ts_of(sources((MIDDLE, MIDDLE), scale=0.5))[0] / usual < 4
+    assert ts_of(source, background=flat(2 * LEVEL))[0] < usual
+
+
+def test_a_neighbour_makes_a_source_harder_to_see():
+    faint, bright = sources((MIDDLE, MIDDLE), scale=0.25), sources((35.0, 32.0))
+    alone, crowded = ts_of(faint)[0], ts_of(join(faint, bright))[0]
+    assert 0 < crowded < 0.7 * alone
+
+
+def test_bands_that_are_not_observed_do_not_count():
+    source = sources((MIDDLE, MIDDLE))
+    low, high = np.arange(N) < 4, np.arange(N) >= 4
+    parts = [ts_of(source, present=present)[0] for present in (low, high)]
+    assert all(part > 10 for part in parts)
+    assert sum(parts) == pytest.approx(ts_of(source)[0], rel=1e-9)
+
+
+def test_hopeless_sources_and_those_at_the_border_have_none():
+    listed = join(
+        sources((MIDDLE, MIDDLE), scale=1e-4), sources((HALF - 1.0, 32.0)), sources((40.0, 30.0))
+    )
+    hopeless, border, bright = ts_of(listed)
+    assert (hopeless, border) == (0, 0)
+    assert bright > 100
+
+
+def test_no_sources():
+    assert len(ts_of(sources())) == 0
+
+
+def test_an_extended_source_is_harder_to_see_than_a_point():
+    point, wide = sources((MIDDLE, MIDDLE)), sources((MIDDLE, MIDDLE), radius=1.0)
+    geometry = TileGeometry(glon=0, glat=50, shape=(1, 1), pixel_scale=0.1, margin=31)
+    image = render_sources(SURVEY, geometry, wide, np.ones(N))
+    image = np.pad(image, ((0, 0), (1, 0), (1, 0)))
+    assert 20 < ts_of(wide, expected=flat() + image)[0] < 0.5 * ts_of(point)[0]
+
+
+# --- what each pixel is ----------------------------------------------------------------------
+
+
+def class_map(listed, ts):
+    return draw_class_map(SURVEY, listed, np.array(ts, float), SHAPE)
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [("psr", SourceClass.PULSAR), ("bcu", SourceClass.BLAZAR), ("snr", SourceClass.OTHER)],
+)
+def test_a_source_is_a_disc_of_its_class(code, expected):
+    drawn = class_map(sources((30.3, 20.6), code=code), [100])
+    y, x = np.mgrid[:64, :64]
+    inside = np.hypot(x - 30.3, y - 20.6) <= SURVEY.labels.radius / SURVEY.pixel_scale
+    assert np.all(drawn[inside] == expected)
+    assert np.all(drawn[~inside] == SourceClass.BACKGROUND)
+
+
+def test_labels_follow_detectability():
+    places = (10, 10), (30, 10), (50, 10), (10, 30)
+    detectable, invisible = SURVEY.labels.detectable_ts, SURVEY.labels.invisible_ts
+    ts = [detectable, detectable - 0.01, invisible, invisible - 0.01]
+    drawn = class_map(sources(*places), ts)
+    values = [drawn[y, x] for x, y in places]
+    assert values == [SourceClass.BLAZAR, IGNORED, IGNORED, SourceClass.BACKGROUND]
+
+
+def test_a_source_of_unknown_class_is_ignored_however_bright():
+    assert class_map(sources((32, 32), code="unk"), [1000])[32, 32] == IGNORED
+
+
+def test_the_brighter_source_wins_where_two_meet():
+    listed = join(sources((30, 32), code="psr"), sources((33, 32), code="bll"))
+    for ts, winner in (((500, 20), SourceClass.PULSAR), ((20, 500), SourceClass.BLAZAR)):
+        drawn = class_map(listed, ts)
+        assert drawn[32, 31] == winner
+        assert drawn[32, 32] == winner
+        assert {drawn[32, 30], drawn[32, 33]} >= {winner}
+
+
+def test_the_order_of_sources_does_not_matter():
+    one, other = sources((30, 32), code="psr"), sources((33, 31), code="bll")
+    assert np.array_equal(
+        class_map(join(one, other), [40, 60]), class_map(join(other, one), [60, 40])
+    )
+
+
+def test_an_extended_source_covers_its_extent_and_a_point_on_it_shows():
+    listed = join(sources((32, 32), code="snr", radius=1.0), sources((34, 30), code="psr"))
+    drawn = class_map(listed, [200, 100])
+    y, x = np.mgrid[:64, :64]
+    distance = np.hypot(x - 32, y - 32)
+    assert np.all(drawn[distance > 10] == SourceClass.BACKGROUND)
+    assert drawn[30, 34] == SourceClass.PULSAR
+    assert (drawn[distance <= 10] == SourceClass.OTHER).mean() > 0.9
+
+
+@pytest.mark.parametrize("place", [(-4.0, 20.0), (-0.5, -0.5), (63.4, 70.0), (1.0, 63.4)])
+def test_sources_beyond_the_border_are_cut(place):
+    drawn = class_map(sources(place), [50])
+    y, x = np.mgrid[:64, :64]
+    inside = np.hypot(x - place[0], y - place[1]) <= 2.5
+    assert np.array_equal(drawn == SourceClass.BLAZAR, inside)
+
+
+def test_the_radius_of_the_labels_is_the_surveys():
+    wide = replace(SURVEY, labels=replace(SURVEY.labels, radius=0.5))
+    drawn = draw_class_map(wide, sources((32, 32)), np.array([50.0]), SHAPE)
+    assert (drawn == SourceClass.BLAZAR).sum() == 81  # pixels within 5 of a pixel
