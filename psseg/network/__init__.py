@@ -1,0 +1,1 @@
+"""The U-Net: its layers, training, storage, and labelling maps with it."""

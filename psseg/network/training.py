@@ -1,0 +1,297 @@
+"""Train a network for a survey: simulated tiles in, weights and a log out.
+
+Training can be stopped and taken up again at any epoch. What it writes into its folder:
+``training.csv`` (losses per epoch), ``training.json`` (seed, versions, settings, wall time),
+``checkpoint.keras`` (to resume from) and the best weights so far.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from psseg import __version__
+from psseg.errors import PssegError
+from psseg.network.batches import TileBatches
+from psseg.network.losses import background_loss, source_weighted
+from psseg.network.unet import build_network, fold_normalisation
+from psseg.products import write_together
+from psseg.sky.training_set import TrainingTiles, simulate_training_tiles
+from psseg.survey.survey import Survey
+
+__all__ = ["TrainingSettings", "train"]
+
+logger = logging.getLogger(__name__)
+
+SETTLING_BATCHES = 60
+"""Over which normalisation is measured anew: a thousand tiles."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings:
+    """Everything that shapes a training besides the survey.
+
+    Parameters
+    ----------
+    n_tiles : int
+        Simulated tiles, 128² pixels each, at least 2; 5 % of them, at most 500, are kept for
+        validation.
+    epochs : int
+        Passes over them.
+    normalised_epochs : int
+        How many of the first passes, at most all but one, have batch normalisation. It makes the
+        start fast; but tiles from the plane and from the poles are so unlike that the network
+        comes to rely on what is in its batch. So the normalisation is then measured anew, put
+        into the convolutions, and training goes on without.
+    batch_size : int
+    filters, depth : int
+        Of the U-Net; depth is 1 to 4.
+    learning_rate : float
+        Highest rate of AdamW; warmed up over 2 % of the steps, then falling as a cosine, to half
+        of it in the normalised passes; 0.4 times as high at first, falling to nothing, after.
+    source_weight : float
+        Weight of a source pixel in the class loss.
+    background_weight : float
+        Weight of the background loss.
+    seed : int
+    """
+
+    n_tiles: int = 9000
+    epochs: int = 7
+    normalised_epochs: int = 3
+    batch_size: int = 16
+    filters: int = 16
+    depth: int = 4
+    learning_rate: float = 2e-3
+    source_weight: float = 2.0
+    background_weight: float = 1.0
+    seed: int = 1
+
+    @property
+    def turn(self) -> int:
+        """Passes after which normalisation ends."""
+        return min(self.normalised_epochs, self.epochs - 1)
+
+
+def train(
+    survey: Survey,
+    folder: Path,
+    *,
+    settings: TrainingSettings | None = None,
+    resume: bool = False,
+    workers: int = 2,
+    progress: bool = False,
+) -> keras.Model:
+    """Train a network on simulated tiles.
+
+    Parameters
+    ----------
+    survey : Survey
+    folder : pathlib.Path
+        Where everything goes; the simulated tiles go into its ``tiles``.
+    settings : TrainingSettings, optional
+        The default on resuming is what the training was begun with.
+    resume : bool
+        Go on where an earlier training in this folder stopped.
+    workers : int
+        Processes that simulate.
+    progress : bool
+        Show bars.
+
+    Returns
+    -------
+    keras.Model
+        The network with its best weights.
+
+    Raises
+    ------
+    PssegError
+        If there is nothing to resume, if it was begun with other settings, or if something would
+        be overwritten.
+    """
+    checkpoint = folder / "checkpoint.keras"
+    if resume and not checkpoint.is_file():
+        raise PssegError(f"{folder}: no checkpoint to resume from; train without --resume")
+    if not resume and checkpoint.exists():
+        raise PssegError(f"{folder}: holds a training already; use --resume or another folder")
+    before = json.loads((folder / "training.json").read_text("utf-8")) if resume else {}
+    settings = _settled(settings, before)
+    tiles = simulate_training_tiles(
+        survey,
+        folder / "tiles",
+        n_tiles=settings.n_tiles,
+        seed=settings.seed,
+        workers=workers,
+        progress=progress,
+    )
+    keras.utils.set_random_seed(settings.seed)
+    done = before.get("epochs_done", 0)
+    training, validation = _split(tiles, settings, done)
+    network = (
+        keras.saving.load_model(checkpoint, compile=False) if resume else _build(survey, settings)
+    )
+    fit = partial(_fit, folder=folder, survey=survey, settings=settings, progress=progress)
+    turn = settings.turn
+    if done < turn:
+        _compile(network, settings, steps=2 * turn * len(training), rate=settings.learning_rate)
+        if done:
+            _restore_optimizer(network, folder)
+        fit(network, training, validation, first=done, last=turn)
+        done = turn
+    training, validation = _split(tiles, settings, done)
+    if done == turn:
+        _settle(network, training)
+        network = fold_normalisation(network, filters=settings.filters, depth=settings.depth)
+    steps = (settings.epochs - turn) * len(training)
+    _compile(network, settings, steps=steps, rate=0.4 * settings.learning_rate)
+    if done > turn:
+        _restore_optimizer(network, folder)
+    fit(network, training, validation, first=done, last=settings.epochs)
+    network.load_weights(folder / "best.weights.h5")
+    return network
+
+
+def _fit(
+    network: keras.Model,
+    training: TileBatches,
+    validation: TileBatches,
+    *,
+    first: int,
+    last: int,
+    folder: Path,
+    survey: Survey,
+    settings: TrainingSettings,
+    progress: bool,
+) -> None:
+    log = keras.callbacks.CSVLogger(folder / "training.csv", append=first > 0)
+    network.fit(
+        training,
+        validation_data=validation,
+        epochs=last,
+        initial_epoch=first,
+        shuffle=False,  # the batches shuffle themselves, by seed and epoch
+        callbacks=[_Keeper(folder, survey, settings), log],
+        verbose=int(progress),
+    )
+
+
+def _settle(network: keras.Model, training: TileBatches) -> None:
+    """Measure the batch normalisation anew: running means lag behind weights that move."""
+    layers = [
+        layer for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    for number in range(min(SETTLING_BATCHES, len(training))):
+        for layer in layers:
+            layer.momentum = number / (number + 1)
+        network(list(training[number][0]), training=True)
+
+
+def _settled(settings: TrainingSettings | None, before: Mapping[str, Any]) -> TrainingSettings:
+    """Give the settings of a new training or of one begun before, which must not change."""
+    begun = TrainingSettings(**before["settings"]) if before else settings or TrainingSettings()
+    if begun.n_tiles < 2:
+        raise PssegError("n_tiles is below 2: one tile is to train on, one to validate on")
+    now = asdict(settings or begun)
+    changed = [f"{key}={value}" for key, value in asdict(begun).items() if now[key] != value]
+    if changed:
+        was = ", ".join(changed)
+        raise PssegError(f"this training was begun with {was}: resume it with the same")
+    return begun
+
+
+def _build(survey: Survey, settings: TrainingSettings) -> keras.Model:
+    return build_network(n_bands=survey.n_bands, filters=settings.filters, depth=settings.depth)
+
+
+def _split(
+    tiles: TrainingTiles, settings: TrainingSettings, done: int
+) -> tuple[TileBatches, TileBatches]:
+    n_validation = min(500, max(len(tiles) // 20, 1))
+    index, size = np.arange(len(tiles)), settings.batch_size
+    training = TileBatches(
+        tiles, index[n_validation:], batch_size=size, seed=settings.seed, first_epoch=done
+    )
+    validation = TileBatches(tiles, index[:n_validation], batch_size=size, varied=False)
+    return training, validation
+
+
+def _compile(
+    network: keras.Model, settings: TrainingSettings, *, steps: int, rate: float
+) -> None:
+    warm_up = max(steps // 50, 1)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        rate / 20,
+        max(steps - warm_up, 1),
+        alpha=0.01,
+        warmup_target=rate,
+        warmup_steps=warm_up,
+    )
+    network.compile(
+        optimizer=keras.optimizers.AdamW(schedule, weight_decay=1e-4, clipnorm=1.0),
+        loss=[source_weighted(settings.source_weight), background_loss],
+        loss_weights=[1.0, settings.background_weight],
+        jit_compile=False,
+    )
+
+
+def _restore_optimizer(network: keras.Model, folder: Path) -> None:
+    network.optimizer.build(network.trainable_variables)
+    with np.load(folder / "optimizer.npz") as stored:
+        for variable, name in zip(network.optimizer.variables, sorted(stored.files), strict=True):
+            variable.assign(stored[name])
+
+
+class _Keeper(keras.callbacks.Callback):
+    """After every epoch: a checkpoint, the best weights so far, and what was done."""
+
+    def __init__(self, folder: Path, survey: Survey, settings: TrainingSettings) -> None:
+        super().__init__()
+        self._folder, self._survey, self._settings = folder, survey, settings
+        record = folder / "training.json"
+        self._before = json.loads(record.read_text("utf-8")) if record.is_file() else {}
+        self._start = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Write everything a resumed training needs, the record last."""
+        loss = (logs or {})["val_loss"]
+        # Weights with and without normalisation do not compare: the best are of the last kind.
+        turned = epoch == self._settings.turn
+        best = loss if turned else min(self._before.get("best_loss", np.inf), loss)
+        seconds = self._before.get("seconds", 0.0) + time.monotonic() - self._start
+        self._start = time.monotonic()
+        self._before = {
+            "survey": self._survey.name,
+            "settings": asdict(self._settings),
+            "epochs_done": epoch + 1,
+            "best_loss": float(best),
+            "seconds": round(seconds, 1),
+            "versions": {name: version(name) for name in ("numpy", "keras")}
+            | {"backend": keras.config.backend(), "psseg": __version__},
+        }
+        text = json.dumps(self._before, indent=2) + "\n"
+        writers = {
+            "best.weights.h5": self.model.save_weights,
+            "optimizer.npz": partial(_save_optimizer, self.model),
+            "checkpoint.keras": self.model.save,
+            "training.json": lambda path: path.write_text(text, "utf-8"),
+        }
+        if best != loss:
+            del writers["best.weights.h5"]
+        write_together({self._folder / name: write for name, write in writers.items()})
+        logger.info("epoch %d of %d: loss %.4f", epoch + 1, self._settings.epochs, loss)
+
+
+def _save_optimizer(network: keras.Model, path: Path) -> None:
+    variables = enumerate(network.optimizer.variables)
+    values = {f"{i:05d}": keras.ops.convert_to_numpy(variable.value) for i, variable in variables}
+    np.savez(path, **values)

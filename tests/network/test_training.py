@@ -1,0 +1,141 @@
+"""A training of seconds: what it leaves on disk, and that it can be stopped and resumed."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from dataclasses import asdict, replace
+
+import keras
+import numpy as np
+import pytest
+
+from psseg.errors import PssegError
+from psseg.network import training
+from psseg.network.training import TrainingSettings, train
+
+SETTINGS = TrainingSettings(
+    n_tiles=9, epochs=2, batch_size=2, filters=2, depth=2, learning_rate=1e-2, seed=3
+)
+
+
+@pytest.fixture(scope="module")
+def finished(lat, tmp_path_factory):
+    """Train without interruption; gives folder and network."""
+    folder = tmp_path_factory.mktemp("finished")
+    return folder, train(lat, folder, settings=SETTINGS, workers=1)
+
+
+@pytest.fixture
+def folder(finished, tmp_path):
+    """Give a folder with the tiles of the finished training and nothing else."""
+    shutil.copytree(finished[0] / "tiles", tmp_path / "tiles")
+    return tmp_path
+
+
+@pytest.fixture
+def copy(finished, tmp_path):
+    return shutil.copytree(finished[0], tmp_path / "copy")
+
+
+def read_log(folder):
+    with (folder / "training.csv").open() as file:
+        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+
+
+def read_record(folder):
+    return json.loads((folder / "training.json").read_text())
+
+
+def test_the_log_has_a_row_per_epoch(finished):
+    rows = read_log(finished[0])
+    assert [row["epoch"] for row in rows] == [0, 1]
+    assert {"loss", "val_loss", "val_class_logits_loss", "val_background_loss"} <= rows[0].keys()
+    assert np.isfinite([list(row.values()) for row in rows]).all()
+
+
+def test_the_record_tells_what_was_done(finished):
+    record = read_record(finished[0])
+    assert record["settings"] == asdict(SETTINGS)
+    assert record["survey"] == "fermi-lat"
+    assert record["epochs_done"] == 2
+    assert record["best_loss"] == pytest.approx(min(r["val_loss"] for r in read_log(finished[0])))
+    assert record["seconds"] > 0
+    assert {"numpy", "keras", "backend", "psseg"} == record["versions"].keys()
+
+
+def test_nothing_unfinished_is_left(finished):
+    names = {path.name for path in finished[0].iterdir()}
+    kept = {"best.weights.h5", "checkpoint.keras", "optimizer.npz"}
+    assert names == kept | {"tiles", "training.csv", "training.json"}
+
+
+def test_the_network_has_the_best_weights(finished):
+    folder, network = finished
+    best = keras.Model.from_config(network.get_config())
+    best.load_weights(folder / "best.weights.h5")
+    for one, other in zip(network.get_weights(), best.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+# The interrupted log is closed by the garbage collector alone.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_training_stopped_and_resumed_is_the_same(lat, finished, folder, monkeypatch, capsys):
+    def stop(self, epoch, logs=None):
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(training._Keeper, "on_epoch_begin", stop)
+        train(lat, folder, settings=SETTINGS)
+    assert len(read_log(folder)) == 1
+    network = train(lat, folder, resume=True)
+    assert read_record(folder)["epochs_done"] == 2
+    for row, uninterrupted in zip(read_log(folder), read_log(finished[0]), strict=True):
+        assert row == pytest.approx(uninterrupted, rel=1e-4)
+    for one, other in zip(network.get_weights(), finished[1].get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)
+    assert capsys.readouterr().out == ""
+
+
+def test_resuming_what_is_finished_gives_the_network_back(lat, finished, copy):
+    network = train(lat, copy, settings=SETTINGS, resume=True)
+    assert read_log(copy) == read_log(finished[0])
+    for one, other in zip(network.get_weights(), finished[1].get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_checkpoint_that_could_not_be_written_leaves_the_last_one(lat, copy, monkeypatch):
+    def no_space(*_):
+        raise OSError("no space left on device")
+
+    before = {path.name: path.read_bytes() for path in copy.iterdir() if path.is_file()}
+    keeper = training._Keeper(copy, lat, SETTINGS)
+    keeper.set_model(keras.saving.load_model(copy / "checkpoint.keras", compile=False))
+    monkeypatch.setattr(training, "_save_optimizer", no_space)
+    with pytest.raises(OSError, match="no space"):
+        keeper.on_epoch_end(2, {"val_loss": 0.0})
+    assert {path.name: path.read_bytes() for path in copy.iterdir() if path.is_file()} == before
+
+
+def test_nothing_to_resume(lat, tmp_path):
+    with pytest.raises(PssegError, match="no checkpoint to resume from; train without --resume"):
+        train(lat, tmp_path, settings=SETTINGS, resume=True)
+
+
+def test_a_used_folder_is_not_overwritten(lat, finished):
+    with pytest.raises(PssegError, match="holds a training already; use --resume or another"):
+        train(lat, finished[0], settings=SETTINGS)
+
+
+def test_settings_cannot_change_on_the_way(lat, finished):
+    other = replace(SETTINGS, n_tiles=50, seed=4)
+    with pytest.raises(PssegError, match="was begun with n_tiles=9, seed=3: resume it with the s"):
+        train(lat, finished[0], settings=other, resume=True)
+
+
+def test_one_tile_is_not_enough(lat, tmp_path):
+    with pytest.raises(PssegError, match="one tile is to train on, one to validate on"):
+        train(lat, tmp_path, settings=replace(SETTINGS, n_tiles=1))
+    assert not list(tmp_path.iterdir())
