@@ -1,0 +1,1 @@
+"""From a label map to sources: segments, measurement, tables and regions."""

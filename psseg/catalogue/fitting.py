@@ -1,0 +1,385 @@
+"""The joint fit: positions and counts of all sources of a scene, and the background under them.
+
+Amplitudes and background of each band are fitted for the positions at hand (`likelihood`), every
+band for itself. A smooth spectrum is laid through each source's bands, and with it all positions
+move together, one scoring step of the likelihood; and again, until nothing moves. Neighbours,
+however blended, are thereby fitted together, and the errors of a source include what is not known
+about its neighbours and the background.
+
+Positions and detection use the smooth spectrum because the best counts of a single band follow the
+noise: a stray photon in a band with a narrow PSF would hold the source like a nail. The 95 %
+ellipses of simulated sources of TS 10-50 held 84 % of the true positions with free bands, and 92 %
+with smooth spectra.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csc_array
+
+from psseg.catalogue.likelihood import (
+    BandFit,
+    conditional_ts,
+    count_variances,
+    fit_band,
+    information,
+    solve_symmetric,
+)
+from psseg.catalogue.scene import (
+    Scene,
+    Sources,
+    cutout,
+    design_matrix,
+    displacement_matrix,
+    with_nodes,
+)
+from psseg.catalogue.spectra import BandCounts
+
+__all__ = ["SceneFit", "Spectrum", "fit_scene", "starting_sources"]
+
+Floats = NDArray[np.float64]
+
+Spectrum = Callable[[BandCounts], Floats]
+"""Smooths counts per band over the bands: measured (n_sources, n_bands) to expected, same shape."""
+
+STEPS_BETWEEN_MOVES = 2
+"""Scoring steps per band between two moves: the amplitudes follow the positions closely enough."""
+
+FAR_ENOUGH = 0.15
+"""A source has arrived when it moves by no more than this many standard errors."""
+
+NEAR_ENOUGH = 0.5
+"""A fit whose last step was longer than this, in standard errors, has failed."""
+
+MOVES_TOGETHER = 2
+"""After this many moves, sources that have arrived are left where they are."""
+
+LONGEST_MOVE = 0.7
+"""Pixels a source may move in one step: beyond, the PSF is not linear in the position."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SceneFit:
+    """The sources of a scene as fitted.
+
+    Parameters
+    ----------
+    sources : Sources
+        Positions, counts (each band for itself) and shapes.
+    counts : BandCounts
+        The counts again with their errors, (n_sources, n_bands).
+    band_ts : ndarray (n_sources, n_bands)
+        Twice the log-likelihood that each source adds in each band, the bands free.
+    ts : ndarray (n_sources,)
+        The same for all bands with the smooth spectrum.
+    position_covariance : ndarray (n_sources, 2, 2)
+        Of x and y, pixel2.
+    converged : ndarray of bool (n_sources,)
+        False where a source was still moving fast, or stands at the end of its leash.
+    expected : ndarray (n_bands, n_y, n_x)
+        Expected counts.
+    background : ndarray (n_bands, n_y, n_x)
+        The part of them that is background, corrected.
+    """
+
+    sources: Sources
+    counts: BandCounts
+    band_ts: Floats
+    ts: Floats
+    position_covariance: Floats
+    converged: NDArray[np.bool_]
+    expected: Floats
+    background: Floats
+
+
+def starting_sources(scene: Scene, *, x: Floats, y: Floats, jacobian: Floats) -> Sources:
+    """Begin with point sources of the counts above the background around them.
+
+    Parameters
+    ----------
+    scene : Scene
+        The sky.
+    x, y : ndarray (n_sources,)
+        Positions, pixels.
+    jacobian : ndarray (n_sources, 2, 2)
+        Sky displacement per pixel, deg.
+
+    Returns
+    -------
+    Sources
+    """
+    n_sources = len(x)
+    sources = Sources(
+        x=x,
+        y=y,
+        amplitude=np.ones((scene.n_bands, n_sources)),
+        shape=np.zeros(n_sources, dtype=np.intp),
+        jacobian=jacobian,
+    )
+    for k in range(n_sources):
+        window, dx, dy = cutout(scene, sources, k, 3)
+        share = scene.templates[0].fractions(dx, dy, jacobian[k])
+        around = (slice(None), *window)
+        excess = (scene.counts[around] - scene.background[around]) * scene.valid[window]
+        inside = (share * scene.valid[window][..., None]).sum(axis=(0, 1))
+        sources.amplitude[:, k] = np.maximum(excess.sum(axis=(1, 2)) / np.maximum(inside, 0.05), 1)
+    return sources
+
+
+def fit_scene(
+    scene: Scene,
+    sources: Sources,
+    *,
+    spectrum: Spectrum,
+    leash: float,
+    position_prior: float,
+    start: Sources | None = None,
+    n_moves: int = 8,
+) -> SceneFit:
+    """Fit all sources of a scene together.
+
+    Parameters
+    ----------
+    scene : Scene
+        The sky.
+    sources : Sources
+        Where to begin.
+    spectrum : callable
+        Lays a smooth spectrum through the counts per band.
+    leash : float
+        Farthest a source may be from where it is expected, deg.
+    position_prior : float
+        Standard deviation, along each axis, of a Gaussian prior about that position, deg.
+    start : Sources, optional
+        Where the sources are expected. The default is `sources`.
+    n_moves : int
+        Moves at most.
+
+    Returns
+    -------
+    SceneFit
+    """
+    start = sources if start is None else start
+    flat = scene.background.reshape(scene.n_bands, -1)
+    designs = with_nodes(scene, design_matrix(scene, sources))
+    nodes = np.zeros((scene.n_bands, scene.nodes.shape[1]))
+    bands = _fit_bands(scene, sources, flat, designs, nodes=nodes, n_steps=STEPS_BETWEEN_MOVES)
+    nodes = _nodes(bands, len(sources))
+    sources = _taken_over(sources, bands)
+    background = flat * (1 + (scene.nodes @ nodes.T).T)
+    damping = np.ones(len(sources))
+    previous = np.zeros((2, len(sources)))
+    sigma = np.zeros(len(sources))
+    moving = np.ones(len(sources), dtype=bool)
+    for turn in range(n_moves):
+        designs = design_matrix(scene, sources)
+        bands = _fit_bands(
+            scene, sources, background, designs, nodes=nodes[:, :0], n_steps=STEPS_BETWEEN_MOVES
+        )
+        sources = _taken_over(sources, bands)
+        counts, _ = _measured(scene, sources, designs, bands)
+        smooth, expected = _smoothed(sources, designs, bands, spectrum(counts))
+        step, spread = _position_step(
+            scene, smooth, start, designs, expected, position_prior, moving=np.flatnonzero(moving)
+        )
+        damping = np.where((step * previous).sum(axis=0) < 0, damping / 2, damping)
+        step = _shortened(step * damping)
+        sources, previous = _moved(sources, start, step, leash), step
+        sigma = np.sqrt(np.trace(spread, axis1=1, axis2=2) / 2)
+        if turn >= MOVES_TOGETHER:
+            moving &= np.hypot(*step) > FAR_ENOUGH * sigma
+        if not moving.any():
+            break
+    still = np.hypot(*previous) < NEAR_ENOUGH * sigma
+    settled = (still | ~moving) & (_distance(sources, start) < 0.99 * leash)
+    return _finished(scene, sources, nodes, start, settled, spectrum, position_prior)
+
+
+def _finished(
+    scene: Scene,
+    sources: Sources,
+    nodes: Floats,
+    start: Sources,
+    settled: NDArray[np.bool_],
+    spectrum: Spectrum,
+    position_prior: float,
+) -> SceneFit:
+    """Fit the counts once more, the background free, and work out all errors.
+
+    What a source adds with all else held is too much where neighbours or the background could take
+    its place. If the likelihood is a parabola, letting them do so divides the TS by the ratio of
+    the two variances of the counts, free and held.
+    """
+    n = len(sources)
+    flat = scene.background.reshape(scene.n_bands, -1)
+    designs = with_nodes(scene, design_matrix(scene, sources))
+    bands = _fit_bands(scene, sources, flat, designs, nodes=nodes, n_steps=20)
+    sources = _taken_over(sources, bands)
+    counts, share = _measured(scene, sources, designs, bands)
+    smooth, expected = _smoothed(sources, designs, bands, spectrum(counts))
+    own = [design[:, :n] for design in designs]
+    _, spread = _position_step(
+        scene, smooth, start, own, expected, position_prior, moving=np.arange(n)
+    )
+    band_ts = _held_ts(scene, designs, [b.expected for b in bands], sources.amplitude) * share
+    smooth_ts = _held_ts(scene, designs, expected, smooth.amplitude) * share
+    corrections = (scene.nodes @ _nodes(bands, n).T).T.reshape(scene.background.shape)
+    return SceneFit(
+        sources=sources,
+        counts=counts,
+        band_ts=np.maximum(band_ts, 0),
+        ts=np.maximum(smooth_ts.sum(axis=1), 0),
+        position_covariance=spread,
+        converged=settled,
+        expected=np.stack([band.expected for band in bands]).reshape(scene.background.shape),
+        background=scene.background * (1 + corrections),
+    )
+
+
+def _fit_bands(
+    scene: Scene,
+    sources: Sources,
+    background: Floats,
+    designs: list[csc_array],
+    *,
+    nodes: Floats,
+    n_steps: int,
+) -> list[BandFit]:
+    """Fit each band, starting from the counts and nodes (n_bands, n_nodes, or none) at hand."""
+    n = len(sources)
+    return [
+        fit_band(
+            counts.ravel(),
+            below,
+            design,
+            start=np.concatenate([amplitude, correction]),
+            prior=_prior_of(scene, design, n),
+            n_steps=n_steps,
+        )
+        for counts, below, design, amplitude, correction in zip(
+            scene.counts, background, designs, sources.amplitude, nodes, strict=True
+        )
+    ]
+
+
+def _prior_of(scene: Scene, design: csc_array, n_sources: int) -> Floats:
+    """Give the prior of the nodes that a design matrix has columns for: all or none."""
+    return scene.node_prior if design.shape[1] > n_sources else np.zeros((0, 0))
+
+
+def _nodes(bands: list[BandFit], n_sources: int) -> Floats:
+    return np.array([band.parameters[n_sources:] for band in bands])
+
+
+def _taken_over(sources: Sources, bands: list[BandFit]) -> Sources:
+    n = len(sources)
+    return replace(sources, amplitude=np.array([band.parameters[:n] for band in bands]))
+
+
+def _measured(
+    scene: Scene, sources: Sources, designs: list[csc_array], bands: list[BandFit]
+) -> tuple[BandCounts, Floats]:
+    """Give the counts with their errors, and the variance with all else known over the free one."""
+    n = len(sources)
+    variance, alone = np.empty((2, n, scene.n_bands))
+    for number, (design, band) in enumerate(zip(designs, bands, strict=True)):
+        variance[:, number], alone[:, number] = count_variances(
+            design, band.expected, prior=_prior_of(scene, design, n)
+        )
+    score = np.array([band.score[:n] for band in bands]).T
+    counts = BandCounts(best=sources.amplitude.T, variance=variance, score=score)
+    return counts, np.minimum(alone / np.maximum(variance, 1e-300), 1)
+
+
+def _smoothed(
+    sources: Sources, designs: list[csc_array], bands: list[BandFit], counts: Floats
+) -> tuple[Sources, list[Floats]]:
+    """Give the sources with other counts (n_sources, n_bands), and what is then expected."""
+    smooth = replace(sources, amplitude=counts.T)
+    expected = [
+        band.expected + design[:, : len(sources)] @ change
+        for band, design, change in zip(
+            bands, designs, smooth.amplitude - sources.amplitude, strict=True
+        )
+    ]
+    return smooth, expected
+
+
+def _held_ts(
+    scene: Scene, designs: list[csc_array], expected: list[Floats], amplitude: Floats
+) -> Floats:
+    """Give what each source adds per band with all else held, (n_sources, n_bands)."""
+    return np.array(
+        [
+            conditional_ts(counts.ravel(), total, design, own)
+            for counts, total, design, own in zip(
+                scene.counts, expected, designs, amplitude, strict=True
+            )
+        ]
+    ).T
+
+
+def _position_step(
+    scene: Scene,
+    sources: Sources,
+    start: Sources,
+    designs: list[csc_array],
+    expected: list[Floats],
+    position_prior: float,
+    *,
+    moving: NDArray[np.intp],
+) -> tuple[Floats, Floats]:
+    """Give the step (2, n_sources) to better positions and their covariance (n_sources, 2, 2).
+
+    Both are zero for sources that do not move. The amplitudes are free; the background is held: it
+    is smooth, and leans to no side.
+    """
+    n = len(moving)
+    prior = _prior_matrix(sources.jacobian[moving], position_prior)
+    away = np.stack([sources.x - start.x, sources.y - start.y])[:, moving]
+    score, matrix = -prior @ away.ravel(), prior
+    moves = displacement_matrix(scene, sources, moving)
+    for counts, design, total, move in zip(scene.counts, designs, expected, moves, strict=True):
+        score = score + move.T @ (counts.ravel() / total - 1)
+        mixed = information(move, design, total)
+        among = information(design, design, total)
+        matrix = matrix + information(move, move, total)
+        matrix = matrix - mixed @ solve_symmetric(among, mixed.T)
+    spread = solve_symmetric(matrix, np.eye(2 * n))
+    step, covariances = np.zeros((2, len(sources))), np.zeros((len(sources), 2, 2))
+    step[:, moving] = (spread @ score).reshape(2, n)
+    covariances[moving] = spread.reshape(2, n, 2, n)[:, np.arange(n), :, np.arange(n)]
+    return step, covariances
+
+
+def _prior_matrix(jacobian: Floats, position_prior: float) -> Floats:
+    """Give the inverse covariance of the prior, pixel-2 (2 n_sources, 2 n_sources)."""
+    n = len(jacobian)
+    matrix = np.zeros((2, n, 2, n))
+    metric = jacobian.transpose(0, 2, 1) @ jacobian / position_prior**2
+    matrix[:, np.arange(n), :, np.arange(n)] = metric
+    return matrix.reshape(2 * n, 2 * n)
+
+
+def _shortened(step: Floats) -> Floats:
+    return step * np.minimum(1, LONGEST_MOVE / np.maximum(np.hypot(*step), 1e-9))
+
+
+def _moved(sources: Sources, start: Sources, step: Floats, leash: float) -> Sources:
+    moved = replace(sources, x=sources.x + step[0], y=sources.y + step[1])
+    back = np.minimum(1, leash / np.maximum(_distance(moved, start), 1e-9))
+    return replace(
+        moved,
+        x=start.x + back * (moved.x - start.x),
+        y=start.y + back * (moved.y - start.y),
+    )
+
+
+def _distance(sources: Sources, start: Sources) -> Floats:
+    """Degrees from where the sources started."""
+    step = np.stack([sources.x - start.x, sources.y - start.y], axis=-1)
+    return np.linalg.norm((sources.jacobian @ step[..., None])[..., 0], axis=-1)

@@ -1,0 +1,182 @@
+"""Which sources need a second look: one bit each, decided from the map around them."""
+
+from __future__ import annotations
+
+from enum import IntFlag
+
+import numpy as np
+from numpy.typing import NDArray
+from photutils.segmentation import SegmentationImage
+from scipy.ndimage import distance_transform_edt
+from scipy.spatial import KDTree
+
+from psseg.catalogue.blocks import Measured
+from psseg.survey.survey import Survey
+from psseg.tiles.tile import Tile
+
+__all__ = ["FLAG_MEANINGS", "Flag", "source_flags"]
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+class Flag(IntFlag):
+    """Bits of the column ``Flags``."""
+
+    EDGE = 1
+    NEAR_MASK = 2
+    BLENDED = 4
+    FIT_FAILED = 8
+    EXTENDED = 16
+    ON_DIFFUSE = 32
+    BANDS_MISSING = 64
+    BANDS_SHARED = 128
+    UNLIKE_TRAINING = 256
+
+
+FLAG_MEANINGS = {
+    Flag.EDGE: "the segment touches the edge of the map",
+    Flag.NEAR_MASK: "blank pixels close by",
+    Flag.BLENDED: "a neighbour is too close for the PSF to tell the two apart cleanly",
+    Flag.FIT_FAILED: "no counts or no position could be fitted: the segment's centroid is given",
+    Flag.EXTENDED: "larger than the PSF: measured as a disc",
+    Flag.ON_DIFFUSE: "much fainter than the emission under it, or on a steep gradient of it",
+    Flag.BANDS_MISSING: "the map lacks bands of the survey",
+    Flag.BANDS_SHARED: "a band holds counts shared out from an input bin that straddles its edge",
+    Flag.UNLIKE_TRAINING: "the map is unlike the skies the network was trained on",
+}
+"""One line per flag, for headers and help."""
+
+
+MASK_DISTANCE = 0.5
+"""Deg; blank pixels closer than this hide part of the core of the PSF above 1 GeV."""
+
+BLEND_DISTANCE = 0.5
+"""Deg; closer neighbours are blended whatever the band, as the label discs (0.25 deg) touch."""
+
+FAINT_RATIO = 0.1
+"""Counts of a source over those of the background in the PSF's core, as in 4FGL's flag 4
+(Abdollahi et al. 2020, ApJS 247, 33, table 5)."""
+
+CORE_AREA = 1.0
+"""Deg2; the background is counted within the 68 % radius, but at most over this, as there."""
+
+STEEP_GRADIENT = 0.5
+"""Relative change of the background over a degree: the Galactic plane's flanks reach 1."""
+
+GRADIENT_RADIUS = 0.5
+"""Deg around the source over which the gradient is taken."""
+
+
+def source_flags(
+    tile: Tile,
+    background: NDArray[np.floating],
+    segments: SegmentationImage,
+    survey: Survey,
+    measured: Measured,
+    *,
+    unlike_training: bool,
+) -> NDArray[np.int32]:
+    """Give the flags of all sources.
+
+    Parameters
+    ----------
+    tile : Tile
+        The map.
+    background : ndarray (n_bands, n_y, n_x)
+        Expected background counts.
+    segments : SegmentationImage
+        The segments, one per source.
+    survey : Survey
+        PSF per band.
+    measured : Measured
+        The sources.
+    unlike_training : bool
+        Whether the map is unlike the training skies.
+
+    Returns
+    -------
+    ndarray of int32 (n_sources,)
+        Sums of `psseg.catalogue.flags.Flag`.
+    """
+    everywhere = np.ones(len(measured.x), dtype=bool)
+    core = _decisive_core(tile, survey, measured)
+    raised = {
+        Flag.EDGE: _at_edge(segments),
+        Flag.NEAR_MASK: _near_mask(tile, measured),
+        Flag.BLENDED: _blended(tile, measured, core),
+        Flag.FIT_FAILED: measured.failed,
+        Flag.EXTENDED: measured.extension > 0,
+        Flag.ON_DIFFUSE: _on_diffuse(tile, background, measured, core),
+        Flag.BANDS_MISSING: everywhere & ~tile.bands_present.all(),
+        Flag.BANDS_SHARED: everywhere & tile.bands_shared.any(),
+        Flag.UNLIKE_TRAINING: everywhere & unlike_training,
+    }
+    flags = np.zeros(len(measured.x), dtype=np.int32)
+    for flag, where in raised.items():
+        flags[where] |= int(flag)
+    return flags
+
+
+def _decisive_core(tile: Tile, survey: Survey, measured: Measured) -> Floats:
+    """Give the 68 % radius of the PSF in the band that each source is best seen in, deg."""
+    radius = np.array([psf.containment_radius(0.68) for psf in survey.instrument.psf])
+    return radius[tile.bands_present][_decisive(measured)]
+
+
+def _decisive(measured: Measured) -> NDArray[np.intp]:
+    """Give the band (of those present) that each source is best seen in."""
+    return np.argmax(measured.band_ts, axis=1)
+
+
+def _at_edge(segments: SegmentationImage) -> Bools:
+    data = segments.data
+    touching = np.unique(np.concatenate([data[0], data[-1], data[:, 0], data[:, -1]]))
+    return np.isin(segments.labels, touching)
+
+
+def _near_mask(tile: Tile, measured: Measured) -> Bools:
+    if not tile.mask.any():
+        return np.zeros(len(measured.x), dtype=bool)
+    distance = distance_transform_edt(~tile.mask) * tile.pixel_scale
+    rows = np.clip(np.rint(measured.y).astype(int), 0, tile.shape[0] - 1)
+    columns = np.clip(np.rint(measured.x).astype(int), 0, tile.shape[1] - 1)
+    return distance[rows, columns] < MASK_DISTANCE
+
+
+def _blended(tile: Tile, measured: Measured, core: Floats) -> Bools:
+    if len(measured.x) < 2:
+        return np.zeros(len(measured.x), dtype=bool)
+    unit = tile.pixel_to_sky(measured.x, measured.y).cartesian.xyz.value.T
+    chord, _ = KDTree(unit).query(unit, k=2)
+    separation = np.rad2deg(2 * np.arcsin(chord[:, 1] / 2))
+    return separation < np.maximum(core, BLEND_DISTANCE)
+
+
+def _on_diffuse(
+    tile: Tile, background: NDArray[np.floating], measured: Measured, core: Floats
+) -> Bools:
+    found = np.zeros(len(measured.x), dtype=bool)
+    present = np.flatnonzero(tile.bands_present)
+    reach = max(int(np.rint(GRADIENT_RADIUS / tile.pixel_scale)), 1)
+    for k, band in enumerate(_decisive(measured)):
+        row, column = round(measured.y[k]), round(measured.x[k])
+        rows = slice(max(row - reach, 0), row + reach + 1)
+        columns = slice(max(column - reach, 0), column + reach + 1)
+        values = background[present[band], rows, columns].astype(float)
+        level, gradient = _level_and_gradient(np.where(tile.mask[rows, columns], np.nan, values))
+        area = min(np.pi * core[k] ** 2, CORE_AREA) / tile.pixel_scale**2
+        faint = 0.68 * measured.counts[k, band] < FAINT_RATIO * level * area
+        found[k] = faint or gradient / tile.pixel_scale > STEEP_GRADIENT * level
+    return found
+
+
+def _level_and_gradient(values: Floats) -> tuple[float, float]:
+    """Give mean and steepest slope per pixel of a plane through the pixels that are no NaN."""
+    good = np.isfinite(values)
+    if not good.any():
+        return 0.0, 0.0
+    y, x = np.nonzero(good)
+    plane = np.stack([np.ones(len(x)), x - x.mean(), y - y.mean()], axis=-1)
+    mean, along_x, along_y = np.linalg.lstsq(plane, values[good], rcond=None)[0]
+    return float(mean), float(np.hypot(along_x, along_y))

@@ -1,0 +1,153 @@
+"""From a network's score and a test statistic to the probability that a source is real.
+
+In go the peak score of a segment (the network's source probability at its brightest pixel) and
+the test statistic of the fitted source; out comes a calibrated probability, and the threshold it
+has to pass at its latitude. The coefficients belong to a trained network: `psseg.evaluation`
+fits them on a simulated sky whose truth is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit, logit
+
+from psseg.errors import PssegError
+
+__all__ = [
+    "RAW_COEFFICIENTS",
+    "calibrated_classes",
+    "detection_threshold",
+    "source_features",
+    "source_probability",
+]
+
+RAW_COEFFICIENTS = (0.0, 1.0, 0.0)
+"""Coefficients that give the score back as it came."""
+
+SCORE_MARGIN = 1e-4
+"""Scores are kept this far from 0 and 1: beyond it float32 softmax outputs carry no information."""
+
+MINIMUM_TS = 1.0
+"""Test statistics below this count as this: a fit without improvement says no less than one."""
+
+FAINTEST_CLASS = 1e-6
+"""Class probabilities below this count as this before their logarithm is taken."""
+
+
+def source_features(score: ArrayLike, ts: ArrayLike) -> NDArray[np.float64]:
+    """Give the three numbers the probability is linear in: 1, logit of the score, log of the TS.
+
+    Parameters
+    ----------
+    score : array_like, shape (n_sources,)
+        Peak score of each segment, 0 to 1.
+    ts : array_like, shape (n_sources,)
+        Test statistic of each source; values below 1 and not-a-number count as 1.
+
+    Returns
+    -------
+    ndarray, shape (n_sources, 3)
+        One row per source.
+    """
+    clipped = np.clip(np.asarray(score, dtype=float), SCORE_MARGIN, 1 - SCORE_MARGIN)
+    significance = np.fmax(np.asarray(ts, dtype=float), MINIMUM_TS)
+    return np.stack([np.ones_like(clipped), logit(clipped), np.log(significance)], axis=-1)
+
+
+def source_probability(
+    score: ArrayLike, ts: ArrayLike, coefficients: Sequence[float]
+) -> NDArray[np.float64]:
+    """Give the calibrated probability that a detection is a real source.
+
+    Parameters
+    ----------
+    score : array_like, shape (n_sources,)
+        Peak score of each segment, 0 to 1.
+    ts : array_like, shape (n_sources,)
+        Test statistic of each source.
+    coefficients : sequence of 3 floats
+        Offset, weight of logit(score) and weight of log(TS); the two weights are not negative, so
+        that a higher score or a higher TS never lowers the probability.
+
+    Returns
+    -------
+    ndarray, shape (n_sources,)
+        Probability, 0 to 1.
+
+    Raises
+    ------
+    PssegError
+        If there are not three coefficients or a weight is negative.
+
+    Examples
+    --------
+    >>> source_probability([0.5], [25.0], RAW_COEFFICIENTS)
+    array([0.5])
+    """
+    if len(coefficients) != 3 or min(coefficients[1:]) < 0:
+        raise PssegError(
+            "source coefficients must be three numbers, the last two not negative, "
+            f"not {tuple(coefficients)}: calibrate the model anew"
+        )
+    return expit(source_features(score, ts) @ np.asarray(coefficients, dtype=float))
+
+
+def detection_threshold(
+    glat: ArrayLike, *, thresholds: Mapping[str, float], latitude_split: float
+) -> NDArray[np.float64]:
+    r"""Give the probability a detection needs at its Galactic latitude.
+
+    Parameters
+    ----------
+    glat : array_like, shape (n_sources,)
+        Galactic latitude in degrees.
+    thresholds : mapping
+        ``"low_latitude"`` and ``"high_latitude"``: the two thresholds.
+    latitude_split : float
+        \|b\| in degrees from which the high-latitude threshold holds.
+
+    Returns
+    -------
+    ndarray, shape (n_sources,)
+
+    Examples
+    --------
+    >>> limits = {"low_latitude": 0.6, "high_latitude": 0.4}
+    >>> detection_threshold([-3.0, 50.0], thresholds=limits, latitude_split=20.0)
+    array([0.6, 0.4])
+    """
+    high = np.abs(np.asarray(glat, dtype=float)) >= latitude_split
+    return np.where(high, thresholds["high_latitude"], thresholds["low_latitude"])
+
+
+def calibrated_classes(
+    probabilities: ArrayLike, *, temperature: float, bias: Sequence[float]
+) -> NDArray[np.float64]:
+    """Calibrate class probabilities: temper their logarithms, add a bias, normalise to one.
+
+    Parameters
+    ----------
+    probabilities : array_like, shape (n_sources, n_classes)
+        Class probabilities as the network gave them; rows need not sum to one.
+    temperature : float
+        Above 1 makes the network less certain (Guo et al. 2017, ICML, arXiv:1706.04599).
+    bias : sequence of n_classes floats
+        Added to the tempered logarithm of each class.
+
+    Returns
+    -------
+    ndarray, shape (n_sources, n_classes)
+        Rows sum to one.
+
+    Examples
+    --------
+    >>> calibrated_classes([[0.1, 0.7, 0.2]], temperature=1.0, bias=(0.0, 0.0, 0.0))
+    array([[0.1, 0.7, 0.2]])
+    """
+    logits = np.log(np.fmax(np.asarray(probabilities, dtype=float), FAINTEST_CLASS))
+    tempered = logits / temperature + np.asarray(bias, dtype=float)
+    weights = np.exp(tempered - tempered.max(axis=-1, keepdims=True))
+    return weights / weights.sum(axis=-1, keepdims=True)

@@ -1,0 +1,257 @@
+"""From the source probability of every pixel to segments, one per source.
+
+In: the network's probability that a pixel belongs to a source. Out: a segmentation map. The network
+paints a source as a disc of the PSF's core (an extended source as its own shape), so the map is
+smoothed with such a disc: the middle of a plateau becomes its one peak, and a waist between two
+discs that touch becomes a saddle.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from photutils.segmentation import SegmentationImage
+from scipy.ndimage import convolve, label, maximum, maximum_filter, maximum_position, sum_labels
+from skimage.segmentation import watershed
+
+from psseg.errors import PssegError
+
+__all__ = ["find_segments", "segment_centroids", "segment_scores"]
+
+
+def find_segments(
+    source_probability: NDArray[np.floating],
+    *,
+    threshold: float,
+    pixel_scale: float,
+    psf_radius: float,
+    mask: NDArray[np.bool_] | None = None,
+    grow: float = 0.5,
+    prominence: float = 0.05,
+    min_separation: float | None = None,
+) -> SegmentationImage:
+    """Group the pixels of a probability map into sources.
+
+    Parameters
+    ----------
+    source_probability : ndarray (n_y, n_x)
+        Probability, 0 to 1, that a pixel belongs to any source; NaN counts as blank.
+    threshold : float
+        Score a segment needs: its brightest pixel's probability, between 0 and 1.
+    pixel_scale : float
+        Side of a pixel, deg.
+    psf_radius : float
+        Radius of the disc that stands for a point source, deg.
+    mask : ndarray of bool (n_y, n_x), optional
+        True = blank. Blank pixels belong to no segment.
+    grow : float
+        A segment reaches out to pixels of `grow` times the threshold, above 0, at most 1. The
+        default takes in the flanks of faint sources without joining them to noise.
+    prominence : float
+        Two peaks are two sources if the saddle between them, smoothed, lies this fraction below the
+        lower one; above 0, below 1. Two full discs of radius R have a saddle 5 % deep at a
+        separation of 1.7 R.
+    min_separation : float, optional
+        Of peaks closer than this (deg) only the highest counts. The default is `psf_radius`.
+
+    Returns
+    -------
+    photutils.segmentation.SegmentationImage
+        Labels from 1 on, in the order of rows; with no label at all when nothing was found.
+
+    Raises
+    ------
+    PssegError
+        If an argument is out of its range or the shapes differ.
+
+    Notes
+    -----
+    A network that fills the gap between two sources with certainty makes them one: the map holds
+    nothing that tells them apart.
+
+    Examples
+    --------
+    >>> y, x = np.mgrid[:20, :30]
+    >>> two = (np.hypot(x - 8, y - 9) < 3) | (np.hypot(x - 20, y - 9) < 3)
+    >>> find_segments(0.9 * two, threshold=0.5, pixel_scale=0.1, psf_radius=0.25).n_labels
+    2
+    """
+    _check(source_probability, mask, threshold=threshold, grow=grow, prominence=prominence)
+    valid = np.isfinite(source_probability)
+    if mask is not None:
+        valid &= ~mask
+    scores = np.where(valid, source_probability, 0.0)
+    candidates = scores >= grow * threshold
+    if not (scores >= threshold).any():
+        return SegmentationImage(np.zeros(scores.shape, dtype=np.int32))
+    smooth = _smoothed(scores, valid, psf_radius / pixel_scale)
+    separation = (psf_radius if min_separation is None else min_separation) / pixel_scale
+    basins = _basins(smooth, candidates)
+    segments = _merged(basins, smooth, prominence=prominence, separation=separation)
+    return SegmentationImage(_without_faint(segments, scores, threshold))
+
+
+def segment_scores(
+    source_probability: NDArray[np.floating], segments: SegmentationImage
+) -> NDArray[np.float64]:
+    """Give the score of each segment: the probability of its brightest pixel.
+
+    Parameters
+    ----------
+    source_probability : ndarray (n_y, n_x)
+        As for `find_segments`.
+    segments : SegmentationImage
+        The segments.
+
+    Returns
+    -------
+    ndarray (n_segments,)
+        In the order of the labels.
+    """
+    if not segments.n_labels:
+        return np.zeros(0)
+    values = np.where(segments.data > 0, source_probability, 0.0)
+    return np.asarray(maximum(values, segments.data, segments.labels), dtype=float)
+
+
+def segment_centroids(
+    source_probability: NDArray[np.floating], segments: SegmentationImage
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give the centroid of each segment, weighted by the probability.
+
+    Parameters
+    ----------
+    source_probability, segments
+        As for `segment_scores`.
+
+    Returns
+    -------
+    x, y : ndarray (n_segments,)
+        Pixels, in the order of the labels.
+    """
+    if not segments.n_labels:
+        return np.zeros(0), np.zeros(0)
+    weight = np.where(segments.data > 0, source_probability, 0.0)
+    rows, columns = np.indices(weight.shape)
+    total = sum_labels(weight, segments.data, segments.labels)
+    x = sum_labels(weight * columns, segments.data, segments.labels) / total
+    y = sum_labels(weight * rows, segments.data, segments.labels) / total
+    return x, y
+
+
+def _check(
+    probability: NDArray[np.floating],
+    mask: NDArray[np.bool_] | None,
+    *,
+    threshold: float,
+    grow: float,
+    prominence: float,
+) -> None:
+    if probability.ndim != 2:
+        raise PssegError(f"source_probability: want (n_y, n_x), got shape {probability.shape}")
+    if mask is not None and mask.shape != probability.shape:
+        raise PssegError(f"mask: want shape {probability.shape}, got {mask.shape}")
+    if not 0 < threshold < 1:
+        raise PssegError(f"threshold: want a probability between 0 and 1, got {threshold}")
+    if not 0 < grow <= 1:
+        raise PssegError(f"grow: want a fraction above 0, at most 1, got {grow}")
+    if not 0 < prominence < 1:
+        raise PssegError(f"prominence: want a fraction between 0 and 1, got {prominence}")
+
+
+def _smoothed(
+    scores: NDArray[np.float64], valid: NDArray[np.bool_], radius: float
+) -> NDArray[np.float64]:
+    """Mean over the valid pixels of a disc, so that neither edges nor blanks look like a waist."""
+    disc = _disc(radius)
+    share = convolve(valid.astype(float), disc, mode="constant")
+    total = convolve(scores, disc, mode="constant")
+    return np.where(valid, total / np.maximum(share, disc.max()), 0.0)
+
+
+def _disc(radius: float) -> NDArray[np.float64]:
+    """Share of each pixel that lies in a disc about the central one."""
+    reach = int(np.ceil(radius))
+    fine = (np.arange((2 * reach + 1) * 8) + 0.5) / 8 - 0.5 - reach
+    inside = np.hypot(fine[:, None], fine) <= max(radius, 0.5)
+    side = 2 * reach + 1
+    return inside.reshape(side, 8, side, 8).mean(axis=(1, 3))
+
+
+def _basins(smooth: NDArray[np.float64], candidates: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Divide the candidate pixels among all local maxima, however small."""
+    tops = candidates & (maximum_filter(smooth, 3) == smooth)
+    return watershed(-smooth, label(tops, np.ones((3, 3)))[0], mask=candidates)
+
+
+def _merged(
+    basins: NDArray[np.int32],
+    smooth: NDArray[np.float64],
+    *,
+    prominence: float,
+    separation: float,
+) -> NDArray[np.int32]:
+    """Join basins whose peaks are too close or whose saddle is too shallow, highest saddle first.
+
+    With the saddles taken from the top, a peak is compared with the highest ground it can be
+    reached from: the topographic prominence.
+    """
+    n_basins = int(basins.max())
+    places = np.array(maximum_position(smooth, basins, np.arange(1, n_basins + 1)))
+    height = smooth[tuple(places.T)]
+    parent = np.arange(n_basins)
+    for low, high, saddle in _saddles(basins, smooth):
+        pair = sorted({_root(parent, low), _root(parent, high)}, key=lambda i: -height[i])
+        if len(pair) == 1:
+            continue
+        top, other = pair
+        close = np.hypot(*(places[top] - places[other])) < separation
+        if close or saddle > (1 - prominence) * height[other]:
+            parent[other] = top
+    roots = np.array([_root(parent, i) for i in range(n_basins)])
+    return np.concatenate([[0], roots + 1]).astype(np.int32)[basins]
+
+
+def _saddles(
+    basins: NDArray[np.int32], smooth: NDArray[np.float64]
+) -> list[tuple[int, int, float]]:
+    """Give the neighbouring basins (numbered from 0) and their saddles, highest first."""
+    first, second, level = [], [], []
+    for step in ((0, 1), (1, 0), (1, 1), (1, -1)):
+        here, there = _shifted(basins, step)
+        border = (here != there) & (here > 0) & (there > 0)
+        first.append(here[border])
+        second.append(there[border])
+        level.append(np.minimum(*_shifted(smooth, step))[border])
+    pairs = np.sort(np.stack([np.concatenate(first), np.concatenate(second)]), axis=0) - 1
+    levels = np.concatenate(level)
+    order = np.argsort(-levels, kind="stable")
+    _, once = np.unique(pairs[:, order], axis=1, return_index=True)
+    chosen = order[np.sort(once)]
+    return list(zip(*pairs[:, chosen].tolist(), levels[chosen].tolist(), strict=True))
+
+
+def _shifted(values: NDArray, step: tuple[int, int]) -> tuple[NDArray, NDArray]:
+    """Give the values of pixels and of their neighbours one step away."""
+    down, right = step
+    n_y, n_x = values.shape
+    here = values[: n_y - down, max(-right, 0) : n_x - max(right, 0)]
+    return here, values[down:, max(right, 0) : n_x - max(-right, 0)]
+
+
+def _root(parent: NDArray[np.intp], i: int) -> int:
+    while parent[i] != i:
+        i = int(parent[i])
+    return i
+
+
+def _without_faint(
+    segments: NDArray[np.int32], scores: NDArray[np.float64], threshold: float
+) -> NDArray[np.int32]:
+    """Drop segments whose brightest pixel is below the threshold, and number the rest anew."""
+    numbers, first = np.unique(segments, return_index=True)
+    bright = np.asarray(maximum(scores, segments, numbers)) >= threshold
+    kept = numbers[bright & (numbers > 0)][np.argsort(first[bright & (numbers > 0)])]
+    lookup = np.zeros(numbers[-1] + 1, dtype=np.int32)
+    lookup[kept] = np.arange(1, len(kept) + 1)
+    return lookup[segments]

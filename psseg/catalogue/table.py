@@ -1,0 +1,345 @@
+"""The catalogue of a counts map: how it is built, written and read.
+
+In: what was measured and how probable the classes are. Out: a table with all columns of
+`psseg.catalogue.columns`, in memory or as a FITS file.
+"""
+
+from __future__ import annotations
+
+import string
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import astropy.units as u
+import numpy as np
+from astropy.io import fits
+from astropy.table import QTable, Table
+from numpy.typing import ArrayLike, NDArray
+
+from psseg.catalogue.columns import COLUMNS, Column, column_names
+from psseg.catalogue.flags import FLAG_MEANINGS
+from psseg.errors import PssegError
+from psseg.survey.classes import SOURCE_CLASSES
+from psseg.survey.survey import Survey
+
+__all__ = [
+    "build_catalogue",
+    "describe_survey",
+    "empty_catalogue",
+    "read_catalogue",
+    "source_names",
+    "write_catalogue",
+]
+
+CODE_OF_CLASS = {"pulsar": "psr", "blazar": "bcu", "other": ""}
+"""4FGL code written for a class: lower case, as psseg identifies nothing. A blazar is of uncertain
+type; each code of "other" says more than the network knows."""
+
+NOT_META = ("TUCD", "TCOMM", "FLAG", "CHECKSUM", "DATASUM", "EXTNAME")
+"""Header cards that belong to the file, not to what it tells."""
+
+
+def source_names(ra: ArrayLike, dec: ArrayLike) -> NDArray[np.str_]:
+    """Name sources after their positions.
+
+    Parameters
+    ----------
+    ra, dec : array_like (n_sources,)
+        ICRS, deg.
+
+    Returns
+    -------
+    ndarray of str (n_sources,)
+        ``PSSEG JHHMM.m+DDMM``. Coordinates are truncated, not rounded, as the IAU asks
+        (https://cds.unistra.fr/Dic/iau-spec.html). Sources of the same name get letters in the
+        order of the table.
+
+    Examples
+    --------
+    >>> source_names([83.633], [22.0145]).tolist()
+    ['PSSEG J0534.5+2200']
+    >>> source_names([10.0, 10.0], [-0.001, -0.002]).tolist()
+    ['PSSEG J0040.0-0000a', 'PSSEG J0040.0-0000b']
+    """
+    # The last bit of a float must not turn 1h00.0m into 0h59.9m; 1e-7 is less than 0.01 mas.
+    tenths = np.floor(np.asarray(ra, dtype=float) % 360 * 40 + 1e-7).astype(int) % 14400
+    minutes = np.floor(np.abs(np.asarray(dec, dtype=float)) * 60 + 1e-7).astype(int)
+    sign = np.where(np.asarray(dec, dtype=float) < 0, "-", "+")
+    names = [
+        f"PSSEG J{t // 600:02d}{t // 10 % 60:02d}.{t % 10}{s}{m // 60:02d}{m % 60:02d}"
+        for t, s, m in zip(tenths, sign, minutes, strict=True)
+    ]
+    return np.array(_told_apart(names), dtype=COLUMNS[0].dtype)
+
+
+def build_catalogue(
+    measured: QTable,
+    *,
+    likelihoods: ArrayLike,
+    probabilities: ArrayLike | None = None,
+    source_probability: ArrayLike | None = None,
+) -> QTable:
+    """Make a catalogue of what was measured.
+
+    Parameters
+    ----------
+    measured : QTable
+        As `psseg.catalogue.measurement.measure_counts` gives it; further columns are dropped.
+    likelihoods : array_like (n_sources, 3)
+        Of the source classes, in the order of `SOURCE_CLASSES`.
+    probabilities : array_like (n_sources, 3), optional
+        The same with priors. The default is the likelihoods: all classes alike.
+    source_probability : array_like (n_sources,), optional
+        Calibrated probability that each is real. The default is the score of the segment.
+
+    Returns
+    -------
+    QTable
+        All of `COLUMNS`, plain columns with units.
+
+    Raises
+    ------
+    PssegError
+        If an array does not have a row per source.
+    """
+    n = len(measured)
+    if probabilities is None:
+        probabilities = likelihoods
+    if source_probability is None:
+        source_probability = measured["SOURCE_SCORE"]
+    likelihoods = _rows("likelihoods", likelihoods, (n, len(SOURCE_CLASSES)))
+    probabilities = _rows("probabilities", probabilities, (n, len(SOURCE_CLASSES)))
+    classes = np.array(SOURCE_CLASSES)[np.argmax(probabilities, axis=1)]
+    made: dict[str, Any] = {
+        "Source_Name": source_names(measured["RAJ2000"].value, measured["DEJ2000"].value),
+        "SOURCE_PROB": _rows("source_probability", source_probability, (n,)),
+        "CLASS": classes,
+        "CLASS1": np.array([CODE_OF_CLASS[name] for name in classes], dtype="U8"),
+    }
+    for k, name in enumerate(SOURCE_CLASSES):
+        made[f"P_{name.upper()}"] = probabilities[:, k]
+        made[f"L_{name.upper()}"] = likelihoods[:, k]
+    columns = {c.name: made.get(c.name) for c in COLUMNS}
+    return _with_declarations(
+        QTable({k: measured[k] if v is None else v for k, v in columns.items()})
+    )
+
+
+def empty_catalogue(*, n_bands: int) -> QTable:
+    """Give a catalogue without sources, with every column.
+
+    Parameters
+    ----------
+    n_bands : int
+        Energy bands of the survey.
+
+    Returns
+    -------
+    QTable
+    """
+    return _with_declarations(
+        QTable({c.name: np.zeros((0, n_bands) if c.per_band else 0, c.dtype) for c in COLUMNS})
+    )
+
+
+def describe_survey(survey: Survey) -> QTable:
+    """Give what a catalogue should say about its survey: energy range and PSF of each band.
+
+    Parameters
+    ----------
+    survey : Survey
+        The survey.
+
+    Returns
+    -------
+    QTable
+        One row per band; the survey's name and title in its meta.
+    """
+    psf = survey.instrument.psf
+    return QTable(
+        {
+            "BAND": np.array(survey.band_names),
+            "E_MIN": survey.energy_edges[:-1] * u.GeV,
+            "E_MAX": survey.energy_edges[1:] * u.GeV,
+            "PSF_R68": [band.containment_radius(0.68) for band in psf] * u.deg,
+            "PSF_R95": [band.containment_radius(0.95) for band in psf] * u.deg,
+        },
+        meta={"SURVEY": survey.name, "TITLE": survey.title},
+    )
+
+
+def write_catalogue(
+    path: str | Path,
+    table: QTable,
+    *,
+    provenance: Mapping[str, Any] | fits.Header,
+    survey_table: Table,
+    thresholds: Mapping[str, float],
+) -> None:
+    """Write a catalogue to a FITS file.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file; it must not exist.
+    table : QTable
+        A catalogue; columns besides those of `COLUMNS` are written too.
+    provenance : mapping or Header
+        Header cards that say who made it, with what, from what. In a mapping, ``"HISTORY"`` may
+        hold several lines. What the table's own meta says is kept.
+    survey_table : Table
+        As `describe_survey` gives it.
+    thresholds : mapping
+        Names and values of the thresholds that were applied.
+
+    Raises
+    ------
+    PssegError
+        If the file exists or the table lacks a column.
+    """
+    if Path(path).exists():
+        raise PssegError(f"{path}: exists already")
+    missing = [name for name in column_names() if name not in table.colnames]
+    if missing:
+        raise PssegError(f"{path}: the table is no catalogue, it lacks {', '.join(missing)}")
+    primary = fits.PrimaryHDU()
+    catalogue = _table_hdu(table, "CATALOGUE")
+    for hdu in (primary, catalogue):
+        _stamp(hdu.header, table.meta)
+        _stamp(hdu.header, provenance)
+    for flag, meaning in FLAG_MEANINGS.items():
+        catalogue.header[f"FLAG{flag.value}"] = f"{flag.name}: {meaning}"
+    survey = _table_hdu(survey_table, "SURVEY")
+    _stamp(survey.header, survey_table.meta)
+    applied = Table({"NAME": list(thresholds), "VALUE": [float(v) for v in thresholds.values()]})
+    hdus = [primary, catalogue, survey, _table_hdu(applied, "THRESHOLDS")]
+    fits.HDUList(hdus).writeto(path, checksum=True)
+
+
+def read_catalogue(path: str | Path) -> QTable:
+    """Read a catalogue that `write_catalogue` wrote.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    QTable
+        With units, descriptions, UCDs (``column.info.meta["ucd"]``) and, in its meta, what the
+        header says.
+
+    Raises
+    ------
+    PssegError
+        If the file cannot be read or holds no catalogue.
+    """
+    try:
+        with fits.open(path, memmap=False) as hdus:
+            if "CATALOGUE" not in hdus:
+                raise PssegError(f"{path}: no catalogue of psseg: there is no HDU named CATALOGUE")
+            hdu = hdus["CATALOGUE"]
+            table = QTable.read(hdu, mask_invalid=False, character_as_bytes=False)
+            ucds = {name: hdu.header.get(f"TUCD{k}") for k, name in enumerate(table.colnames, 1)}
+    except OSError as error:
+        raise PssegError(f"{path}: cannot be read: {error}") from error
+    missing = [name for name in column_names() if name not in table.colnames]
+    if missing:
+        raise PssegError(f"{path}: no catalogue of psseg: it lacks {', '.join(missing)}")
+    table.meta = {k: v for k, v in table.meta.items() if not k.startswith(NOT_META)}
+    for name, ucd in ucds.items():
+        if ucd:
+            table[name].info.meta = {"ucd": ucd}
+    return _with_declarations(table)
+
+
+def _told_apart(names: list[str]) -> list[str]:
+    """Add letters to names that occur more than once."""
+    total, seen = Counter(names), Counter[str]()
+    result = []
+    for name in names:
+        result.append(name + _letters(seen[name]) if total[name] > 1 else name)
+        seen[name] += 1
+    return result
+
+
+def _letters(number: int) -> str:
+    """Count in letters: a, b, … z, aa, ab and so on."""
+    more, last = divmod(number, 26)
+    return (_letters(more - 1) if more else "") + string.ascii_lowercase[last]
+
+
+def _rows(name: str, values: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    values = np.asarray(values, dtype=float)
+    if values.shape != shape:
+        raise PssegError(f"{name}: want shape {shape}, a row per source, got {values.shape}")
+    return values
+
+
+def _with_declarations(table: QTable) -> QTable:
+    """Give a table whose columns have the declared types, units, UCDs and descriptions."""
+    declared = {column.name: column for column in COLUMNS}
+    result = QTable(meta=table.meta)
+    for name in table.colnames:
+        if name in declared:
+            result[name] = _typed(declared[name], table[name])
+            result[name].info.description = declared[name].description
+            result[name].info.meta = {"ucd": declared[name].ucd}
+        else:
+            result[name] = table[name]
+    return result
+
+
+def _typed(column: Column, values: Any) -> Any:
+    if not column.unit:
+        return np.asarray(values).astype(column.dtype)
+    return u.Quantity(values, column.unit, dtype=np.dtype(column.dtype))
+
+
+def _table_hdu(table: Table, name: str) -> fits.BinTableHDU:
+    """Make a table HDU; the description of a column goes to TCOMM, its UCD to TUCD."""
+    plain = Table(table, copy=False)
+    plain.meta = {}
+    hdu = fits.table_to_hdu(plain)
+    hdu.name = name
+    units = {column.name: column.unit for column in COLUMNS if column.unit}
+    for number, column in enumerate(table.colnames, 1):
+        info = table[column].info
+        if column in units:
+            hdu.columns[column].unit = units[column]
+        if info.description:
+            hdu.header[f"TCOMM{number}"] = info.description
+        if info.meta and "ucd" in info.meta:
+            hdu.header[f"TUCD{number}"] = info.meta["ucd"]
+    return hdu
+
+
+def _stamp(header: fits.Header, cards: Mapping[str, Any] | fits.Header) -> None:
+    """Add cards, of which a header holds 80 ASCII characters each."""
+    if isinstance(cards, fits.Header):
+        for card in cards.cards:
+            _add_card(header, card.keyword, card.value, card.comment)
+        return
+    for key, value in cards.items():
+        lines = value if isinstance(value, list | tuple) else [value]
+        for line in lines:
+            _add_card(header, key, line, "")
+
+
+def _add_card(header: fits.Header, key: str, value: Any, comment: str) -> None:
+    """Add a card; a comment that finds no room beside a long value is left out."""
+    if isinstance(value, str):
+        value = _ascii(value)
+        room = 80 - len("KEYWORD = '' / ") - len(value)
+        comment = comment if len(comment) <= room else ""
+    if key.upper() in ("HISTORY", "COMMENT"):
+        header[key] = value
+    else:
+        header[key] = (value, comment)
+
+
+def _ascii(text: str) -> str:
+    return text.encode("ascii", "replace").decode("ascii")

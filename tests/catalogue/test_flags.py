@@ -1,0 +1,83 @@
+"""Each flag is raised where it should be, and nowhere else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from made_skies import BACKGROUND, make_sky
+from measured_skies import in_order, measure
+
+from psseg.catalogue.flags import FLAG_MEANINGS, Flag
+
+X, Y = np.array([30.0, 66.0]), np.array([48.0, 48.0])
+
+
+def flags(sky, x=X, y=Y, **options):
+    """Flags of the sources at x, y."""
+    return [Flag(value) for value in in_order(measure(sky, **options)[1], x, y)["Flags"].tolist()]
+
+
+def sky(**options):
+    options = {"x": X, "y": Y, "counts": [3000, 3000]} | options
+    return make_sky(np.random.default_rng(1), **options)
+
+
+def test_ordinary_sources_have_no_flag():
+    assert flags(sky()) == [Flag(0), Flag(0)]
+
+
+def test_a_segment_at_the_edge():
+    x = np.array([1.0, 66.0])
+    assert flags(sky(x=x), x=x) == [Flag.EDGE, Flag(0)]
+
+
+def test_blank_pixels_close_by():
+    mask = np.zeros((96, 96), bool)
+    mask[:, :27] = True
+    assert flags(sky(mask=mask)) == [Flag.NEAR_MASK, Flag(0)]
+
+
+def test_neighbours_are_blended():
+    x = np.array([30.0, 34.9])
+    assert flags(sky(x=x), x=x) == [Flag.BLENDED, Flag.BLENDED]
+
+
+def test_an_extended_source():
+    extended = sky(x=[48.0], y=[48.0], counts=[8000], radius=0.5)
+    assert flags(extended, [48.0], [48.0]) == [Flag.EXTENDED]
+
+
+def test_a_fit_without_counts_fails_and_gives_the_centroid():
+    nothing = sky(counts=[0, 3000])
+    hole = nothing.tile.data.copy()
+    hole[:, 38:58, 20:40] = 0
+    nothing = replace(nothing, tile=replace(nothing.tile, data=hole))
+    table = in_order(measure(nothing)[1], X, Y)
+    assert Flag.FIT_FAILED in Flag(int(table["Flags"][0]))
+    assert table["X"][0] == pytest.approx(30, abs=0.1)
+    assert np.isnan(table["Conf_95_SemiMajor"][0])
+    assert Flag(int(table["Flags"][1])) == Flag(0)
+
+
+def test_a_faint_source_on_bright_emission():
+    faint = sky(background=60 * BACKGROUND, counts=[8000, 8000], index=3.5)
+    assert flags(faint) == [Flag.ON_DIFFUSE, Flag.ON_DIFFUSE]
+
+
+def test_a_source_on_a_steep_gradient():
+    level = BACKGROUND * np.exp(-np.abs(np.arange(96) - 24) / 8)
+    assert flags(sky(background=np.maximum(level, 0.2 * BACKGROUND))) == [Flag.ON_DIFFUSE, Flag(0)]
+
+
+def test_bands_missing_and_shared_and_a_strange_map():
+    present = np.arange(8) > 0
+    assert flags(sky(bands_present=present)) == [Flag.BANDS_MISSING] * 2
+    assert flags(sky(bands_shared=np.arange(8) == 3)) == [Flag.BANDS_SHARED] * 2
+    assert flags(sky(), unlike_training=True) == [Flag.UNLIKE_TRAINING] * 2
+
+
+def test_every_flag_is_one_bit_and_has_a_meaning():
+    assert set(FLAG_MEANINGS) == set(Flag)
+    assert all(flag.value.bit_count() == 1 for flag in Flag)

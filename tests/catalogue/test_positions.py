@@ -1,0 +1,67 @@
+"""Ellipses lie on the sky as the errors do, whatever the map's frame, projection and turn."""
+
+from __future__ import annotations
+
+import astropy.units as u
+import numpy as np
+import pytest
+from astropy.coordinates import SkyCoord
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from made_skies import sky_wcs
+
+from psseg.catalogue.positions import (
+    RADIUS_68,
+    RADIUS_95,
+    error_ellipses,
+    local_jacobian,
+    position_angle_in,
+)
+
+X, Y = np.array([20.0, 70.0]), np.array([30.0, 55.0])
+LONG_IN_X = np.broadcast_to(np.diag([4.0, 1.0]), (2, 2, 2))
+
+
+@pytest.mark.parametrize("frame", ["galactic", "icrs"])
+@pytest.mark.parametrize(("projection", "center"), [("TAN", (120, 40)), ("CAR", (200, 0))])
+@pytest.mark.parametrize("turned", [0, 30, 90])
+def test_the_major_axis_points_where_the_sky_is_long(frame, projection, center, turned):
+    wcs = sky_wcs(100, frame=frame, projection=projection, center=center, turned=turned)
+    ellipses = error_ellipses(LONG_IN_X, local_jacobian(wcs, X, Y))
+    middle = SkyCoord.from_pixel(X, Y, wcs).icrs
+    end = SkyCoord.from_pixel(X + 2, Y, wcs).icrs
+    turn = ellipses.angle - middle.position_angle(end).deg
+    assert (turn + 90) % 180 - 90 == pytest.approx(0, abs=0.5)
+    assert ellipses.major == pytest.approx(middle.separation(end).deg, rel=0.01)
+    assert ellipses.major / ellipses.minor == pytest.approx(2, rel=0.01)
+
+
+def test_turning_the_map_turns_the_ellipse():
+    upright = local_jacobian(sky_wcs(100, frame="icrs"), X * 0 + 49.5, Y * 0 + 49.5)
+    turned = local_jacobian(sky_wcs(100, frame="icrs", turned=90), X * 0 + 49.5, Y * 0 + 49.5)
+    change = error_ellipses(LONG_IN_X, turned).angle - error_ellipses(LONG_IN_X, upright).angle
+    assert np.abs(change) == pytest.approx(90, abs=0.01)
+
+
+@settings(max_examples=30, deadline=None)
+@given(angle=st.floats(1, 179), ra=st.floats(0, 359), dec=st.floats(-85, 85))
+def test_position_angles_survive_the_change_of_frame(angle, ra, dec):
+    start = SkyCoord(ra, dec, unit="deg", frame="icrs")
+    end = start.directional_offset_by(angle * u.deg, 0.01 * u.deg)
+    expected = start.galactic.position_angle(end.galactic).deg % 180
+    found = position_angle_in("galactic", start, np.array(angle))
+    assert abs((found - expected + 90) % 180 - 90) < 0.05
+
+
+def test_unknown_errors_have_no_ellipse():
+    covariance = np.stack([np.full((2, 2), np.nan), np.zeros((2, 2)), np.eye(2)])
+    jacobian = np.broadcast_to(0.1 * np.eye(2), (3, 2, 2))
+    ellipses = error_ellipses(covariance, jacobian)
+    assert np.isnan(ellipses.major).tolist() == [True, True, False]
+    assert np.isnan(ellipses.angle).tolist() == [True, True, False]
+
+
+def test_radii_are_those_of_a_gaussian():
+    draws = np.hypot(*np.random.default_rng(0).normal(size=(2, 200_000)))
+    assert np.mean(draws < RADIUS_68) == pytest.approx(0.68, abs=0.005)
+    assert np.mean(draws < RADIUS_95) == pytest.approx(0.95, abs=0.003)

@@ -1,0 +1,120 @@
+"""One segment per source: separated, merged, grown and dropped as the probabilities say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from psseg.catalogue.segmentation import find_segments, segment_centroids, segment_scores
+from psseg.errors import PssegError
+
+OPTIONS = {"threshold": 0.5, "pixel_scale": 0.1, "psf_radius": 0.25}
+
+
+def discs(places, *, shape=(40, 50), radius=2.5, peak=0.97):
+    rows, columns = np.indices(shape)
+    peaks = np.broadcast_to(peak, len(places))
+    layers = [
+        top / (1 + np.exp(np.clip((np.hypot(columns - x, rows - y) - radius) / 0.25, -50, 50)))
+        for (x, y), top in zip(places, peaks, strict=True)
+    ]
+    return np.max([np.zeros(shape), *layers], axis=0)
+
+
+def test_each_disc_becomes_a_segment_with_its_centroid_and_score():
+    places = [(10.0, 8.0), (30.3, 12.6), (20.0, 33.2)]
+    probability = discs(places, peak=[0.9, 0.8, 0.7])
+    segments = find_segments(probability, **OPTIONS)
+    x, y = segment_centroids(probability, segments)
+    assert segments.labels.tolist() == [1, 2, 3]
+    assert np.stack([x, y], axis=1) == pytest.approx(np.array(places), abs=0.15)
+    assert segment_scores(probability, segments) == pytest.approx([0.9, 0.8, 0.7], abs=0.01)
+
+
+@pytest.mark.parametrize(("separation", "n"), [(2, 1), (3, 1), (5, 2), (6, 2)])
+def test_touching_discs_are_parted_where_there_is_a_waist(separation, n):
+    probability = discs([(20, 20.3), (20 + separation, 20.3)])
+    assert find_segments(probability, **OPTIONS).n_labels == n
+
+
+def test_a_faint_source_beside_a_bright_one_is_not_lost():
+    probability = discs([(20, 20), (26, 20)], peak=[1.0, 0.6])
+    assert find_segments(probability, **OPTIONS).n_labels == 2
+
+
+@pytest.mark.parametrize("radius", [2.5, 5.0, 12.0])
+def test_a_rippled_plateau_is_one_source(radius):
+    ripple = np.random.default_rng(2).uniform(0.9, 1.0, (40, 50))
+    segments = find_segments(discs([(24, 20)], radius=radius, peak=1.0) * ripple, **OPTIONS)
+    assert segments.n_labels == 1
+    assert segments.areas[0] == pytest.approx(np.pi * radius**2, rel=0.25)
+
+
+def test_a_segment_reaches_below_the_threshold_but_needs_a_pixel_above_it():
+    probability = discs([(10, 10), (30, 30)], peak=[0.6, 0.45])
+    segments = find_segments(probability, **OPTIONS)
+    assert segments.n_labels == 1
+    assert probability[segments.data == 1].min() < 0.5
+    assert find_segments(probability, **OPTIONS, grow=1.0).areas[0] < segments.areas[0]
+
+
+def test_close_peaks_count_once_whatever_the_saddle():
+    probability = np.zeros((20, 20))
+    probability[10, 8], probability[10, 10] = 0.9, 0.8
+    probability[10, 9] = 0.3
+    assert find_segments(probability, **OPTIONS).n_labels == 1
+
+
+@pytest.mark.parametrize("blank", [np.nan, 0.0])
+def test_nothing_found_gives_a_map_without_labels(blank):
+    segments = find_segments(np.full((5, 6), blank), **OPTIONS)
+    assert segments.n_labels == 0
+    assert segments.data.shape == (5, 6)
+    assert segment_scores(segments.data * 1.0, segments).shape == (0,)
+    assert segment_centroids(segments.data * 1.0, segments)[0].shape == (0,)
+
+
+def test_blank_pixels_belong_to_no_segment():
+    probability = discs([(20, 20)])
+    mask = np.zeros(probability.shape, dtype=bool)
+    mask[:, 21:] = True
+    probability[:10] = np.nan
+    segments = find_segments(probability, **OPTIONS, mask=mask)
+    assert segments.n_labels == 1
+    assert not segments.data[mask].any()
+
+
+def test_a_source_cut_by_the_edge_is_one_segment():
+    assert find_segments(discs([(0, 20), (30, 39.4)]), **OPTIONS).n_labels == 2
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 1000), axis=st.sampled_from([0, 1]))
+def test_segments_do_not_depend_on_which_way_the_map_lies(seed, axis):
+    rng = np.random.default_rng(seed)
+    probability = discs(rng.uniform(4, 36, (8, 2)), shape=(40, 40), peak=rng.uniform(0.4, 1, 8))
+    found = find_segments(probability, **OPTIONS)
+    flipped = find_segments(np.flip(probability, axis), **OPTIONS)
+    assert np.array_equal(np.flip(flipped.data, axis) > 0, found.data > 0)
+    assert flipped.n_labels == found.n_labels
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"threshold": 1.0}, "threshold: want a probability between 0 and 1, got 1.0"),
+        ({"grow": 0.0}, "grow: want a fraction above 0, at most 1, got 0.0"),
+        ({"prominence": 1.0}, "prominence: want a fraction between 0 and 1, got 1.0"),
+        ({"mask": np.zeros((2, 2), bool)}, r"mask: want shape \(4, 5\), got \(2, 2\)"),
+    ],
+)
+def test_wrong_arguments_are_named(changes, message):
+    with pytest.raises(PssegError, match=message):
+        find_segments(np.zeros((4, 5)), **(OPTIONS | changes))
+
+
+def test_a_cube_is_refused():
+    with pytest.raises(PssegError, match=r"want \(n_y, n_x\), got shape \(2, 4, 5\)"):
+        find_segments(np.zeros((2, 4, 5)), **OPTIONS)
