@@ -1,0 +1,393 @@
+"""What a trained network's numbers mean: thresholds, probabilities and position errors.
+
+In go merged detections (see `psseg.evaluation.matching`) of a simulated sky that was catalogued
+without calibration and down to a low score; out comes a `Calibration`, plain numbers that are kept
+in the model's folder: the probability that a source is real, the thresholds that give the asked
+purity, the temperature and bias of the class probabilities, and the scale of the error ellipses.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from astropy import units as u
+from astropy.table import QTable
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import minimize
+from scipy.special import expit
+
+from psseg.catalogue.probability import (
+    FAINTEST_CLASS,
+    detection_threshold,
+    source_features,
+    source_probability,
+)
+from psseg.errors import PssegError
+from psseg.evaluation.classes import FALSE_DETECTION, NO_CLASS, class_columns, true_classes
+from psseg.evaluation.detection import CHI_95, threshold_for_purity
+from psseg.evaluation.matching import SIGMA_68, column
+from psseg.network.store import Calibration
+
+__all__ = [
+    "TARGETS",
+    "CalibrationTargets",
+    "fit_calibration",
+    "fit_classes",
+    "fit_position_errors",
+    "fit_residual_limit",
+    "fit_source_probability",
+    "purity_threshold",
+]
+
+logger = logging.getLogger(__name__)
+
+FEWEST_DETECTIONS = 20
+"""Fewer true or false detections than this say nothing."""
+
+RIDGE = 1e-3
+"""Weight of the pull towards the raw score: it only decides where the data do not."""
+
+CLASS_RIDGE = 1.0
+"""Spread of the prior on the class biases and on the logarithm of the temperature."""
+
+RESIDUAL_MARGIN = 1.1
+"""How far beyond the simulated skies' largest residuals a map may lie."""
+
+POSITION_SCALES = np.arange(0.5, 3.01, 0.02)
+POSITION_FLOORS = np.arange(0.0, 0.0401, 0.001)
+"""Grid of the position errors' scale and floor (deg): wider than any trained network needed."""
+
+POSITION_BINS = 4
+"""Coverage is asked for in each of this many bins of significance, not on average alone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalibrationTargets:
+    """What the thresholds shall reach.
+
+    Parameters
+    ----------
+    high_latitude_purity, low_latitude_purity : float
+        Share of true sources among the detections at |b| above and below `latitude_split`.
+    latitude_split : float
+        |b| in degrees.
+    margin : float
+        Added to both purities before the threshold is chosen: a threshold tuned on one sky does a
+        little worse on the next.
+    """
+
+    high_latitude_purity: float = 0.97
+    low_latitude_purity: float = 0.95
+    latitude_split: float = 20.0
+    margin: float = 0.005
+
+
+TARGETS = CalibrationTargets()
+
+
+def fit_calibration(
+    candidates: QTable,
+    *,
+    candidate_threshold: float,
+    targets: CalibrationTargets = TARGETS,
+    residual_limit: tuple[float, ...] = (),
+) -> Calibration:
+    """Fit every number of a calibration.
+
+    Parameters
+    ----------
+    candidates : QTable
+        Merged detections made with an uncalibrated model; their SOURCE_PROB is the
+        network's peak score as it came.
+    candidate_threshold : float
+        Score down to which they were made; kept, since it shapes the segments.
+    targets : CalibrationTargets
+        Purities to reach.
+    residual_limit : tuple of float
+        From `fit_residual_limit`.
+
+    Returns
+    -------
+    Calibration
+
+    Raises
+    ------
+    PssegError
+        If there are too few true or false detections to fit anything.
+    """
+    counted = candidates[np.asarray(candidates["COUNTED"], dtype=bool)]
+    real = np.asarray(counted["MATCHED"], dtype=bool)
+    score, ts = column(counted, "SOURCE_PROB"), column(counted, "Sqrt_TS") ** 2
+    coefficients = fit_source_probability(score, ts, real)
+    probability = source_probability(score, ts, coefficients)
+    thresholds = _thresholds(probability, real, column(counted, "GLAT", u.deg), targets)
+    limit = detection_threshold(
+        column(counted, "GLAT", u.deg),
+        thresholds=thresholds,
+        latitude_split=targets.latitude_split,
+    )
+    kept = counted[(probability >= limit) & real]
+    temperature, bias = _fit_class_table(kept)
+    scale, floor = _fit_position_table(kept)
+    return Calibration(
+        source_coefficients=coefficients,
+        candidate_threshold=candidate_threshold,
+        thresholds=thresholds,
+        latitude_split=targets.latitude_split,
+        temperature=temperature,
+        class_bias=bias,
+        position_scale=scale,
+        position_floor=floor,
+        residual_limit=residual_limit,
+    )
+
+
+def fit_source_probability(
+    score: ArrayLike, ts: ArrayLike, real: ArrayLike
+) -> tuple[float, float, float]:
+    """Fit the probability that a detection is real by logistic regression on score and TS.
+
+    Parameters
+    ----------
+    score, ts : array_like, shape (n_detections,)
+        Peak score and test statistic.
+    real : array_like of bool, shape (n_detections,)
+        Whether each is a true source.
+
+    Returns
+    -------
+    tuple of 3 floats
+        Coefficients for `psseg.catalogue.probability.source_probability`; the weights of the score
+        and of the TS are not negative.
+
+    Raises
+    ------
+    PssegError
+        If there are fewer than twenty true or twenty false detections.
+    """
+    outcome = np.asarray(real, dtype=bool)
+    if min(outcome.sum(), (~outcome).sum()) < FEWEST_DETECTIONS:
+        raise PssegError(
+            f"calibration: {outcome.sum()} true and {(~outcome).sum()} false detections, "
+            f"{FEWEST_DETECTIONS} of each are needed; simulate more tiles or lower the candidate "
+            "threshold"
+        )
+    features = source_features(score, ts)
+    start = np.array([0.0, 1.0, 0.0])
+
+    def loss(coefficients: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        linear = features @ coefficients
+        pull = coefficients - start
+        value = np.mean(np.logaddexp(0, linear) - outcome * linear) + RIDGE * pull @ pull / 2
+        slope = features.T @ (expit(linear) - outcome) / len(outcome) + RIDGE * pull
+        return float(value), slope
+
+    bounds = [(None, None), (0, None), (0, None)]
+    fit = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B")
+    offset, of_score, of_ts = (float(value) for value in fit.x)
+    return offset, of_score, of_ts
+
+
+def fit_residual_limit(backgrounds: QTable, bands: Sequence[str]) -> tuple[float, ...]:
+    """Give, per band, the residuals above which a map is unlike the simulated skies.
+
+    Parameters
+    ----------
+    backgrounds : QTable
+        One row per tile and band: BAND and RESIDUAL, not-a-number where a tile holds too little.
+    bands : sequence of str
+        Every band of the survey.
+
+    Returns
+    -------
+    tuple of float
+        The largest residual of any tile and a tenth more; in a band that no tile has measured, the
+        largest of all bands. Empty where nothing was measured.
+    """
+    names, residual = np.asarray(backgrounds["BAND"], dtype=str), column(backgrounds, "RESIDUAL")
+    measured = residual[np.isfinite(residual)]
+    if not len(measured):
+        return ()
+    largest = (np.nanmax(residual[names == band], initial=-np.inf) for band in bands)
+    known = [float(value) if np.isfinite(value) else float(measured.max()) for value in largest]
+    return tuple(RESIDUAL_MARGIN * value for value in known)
+
+
+def purity_threshold(probability: ArrayLike, real: ArrayLike, purity: float) -> float:
+    """Give the threshold for a purity, or where it is out of reach the purest there is.
+
+    Parameters
+    ----------
+    probability : array_like, shape (n_detections,)
+        Calibrated probability.
+    real : array_like of bool, shape (n_detections,)
+        Whether each is a true source.
+    purity : float
+        Share of true sources asked for.
+
+    Returns
+    -------
+    float
+        0 where there are no detections: nothing speaks against any.
+    """
+    claimed, flags = np.asarray(probability, dtype=float), np.asarray(real, dtype=bool)
+    if not len(claimed):
+        return 0.0
+    threshold = threshold_for_purity(claimed, flags, purity)
+    if threshold is not None and (claimed >= threshold).sum() >= FEWEST_DETECTIONS:
+        return threshold
+    best = max(_purities_with_enough(claimed, flags), default=(0.0, float(claimed.max())))
+    logger.warning("purity %.3f is out of reach: %.3f at the best threshold", purity, best[0])
+    return best[1]
+
+
+def fit_classes(
+    probabilities: ArrayLike, priors: ArrayLike, true: ArrayLike
+) -> tuple[float, tuple[float, ...]]:
+    """Fit temperature and bias so that class probabilities with priors are as likely as can be.
+
+    Parameters
+    ----------
+    probabilities : array_like, shape (n_sources, 3)
+        Balanced class probabilities as the network gave them.
+    priors : array_like, shape (n_sources, 3)
+        Relative density of each class expected at each source; rows need not sum to one.
+    true : array_like of int, shape (n_sources,)
+        True class of each, 0 to 2.
+
+    Returns
+    -------
+    temperature : float
+    bias : tuple of 3 floats
+        Of zero mean.
+
+    Notes
+    -----
+    Minimises the negative log-likelihood of the true classes under the tempered, biased
+    probabilities times the priors, that is, of what the catalogue's P_* columns claim for a sky
+    with the physical mix of classes. A weak normal prior keeps both near 1 and 0 where there are
+    few sources.
+    """
+    truth = np.asarray(true, dtype=int)
+    logits = np.log(np.fmax(np.asarray(probabilities, dtype=float), FAINTEST_CLASS))
+    prior_logits = np.log(np.fmax(np.asarray(priors, dtype=float), FAINTEST_CLASS))
+    n_classes = logits.shape[1]
+    if not len(truth):
+        return 1.0, (0.0,) * n_classes
+
+    def loss(parameters: NDArray[np.float64]) -> float:
+        temperature, bias = np.exp(parameters[0]), parameters[1:] - parameters[1:].mean()
+        total = logits / temperature + bias + prior_logits
+        likelihood = total[np.arange(len(truth)), truth] - np.logaddexp.reduce(total, axis=1)
+        return float(-likelihood.sum() + (parameters @ parameters) / (2 * CLASS_RIDGE**2))
+
+    best = minimize(loss, np.zeros(1 + n_classes), method="BFGS").x
+    bias = best[1:] - best[1:].mean()
+    return float(np.exp(best[0])), tuple(float(value) for value in bias)
+
+
+def fit_position_errors(
+    offset: ArrayLike, error: ArrayLike, significance: ArrayLike
+) -> tuple[float, float]:
+    """Find the scale and floor with which error ellipses hold the shares they claim.
+
+    Parameters
+    ----------
+    offset : array_like, shape (n_sources,)
+        Separation from the truth in degrees.
+    error : array_like, shape (n_sources,)
+        Radius of the uncalibrated 68 % ellipse in the direction of the truth, degrees.
+    significance : array_like, shape (n_sources,)
+        Sorts the sources into bins; coverage is asked for in each.
+
+    Returns
+    -------
+    scale, floor : float
+        Errors are multiplied by `scale`, then `floor` (deg) is added in quadrature along each axis.
+
+    Notes
+    -----
+    The pair on a grid whose coverages of 68 and 95 %, in quarters of the sources by significance,
+    are nearest to what is claimed in units of their binomial errors.
+    """
+    offsets, errors = np.asarray(offset, dtype=float), np.asarray(error, dtype=float)
+    usable = np.isfinite(offsets) & np.isfinite(errors) & (errors > 0)
+    if usable.sum() < FEWEST_DETECTIONS:
+        return 1.0, 0.0
+    offsets, errors = offsets[usable], errors[usable]
+    order = np.argsort(np.asarray(significance, dtype=float)[usable], kind="stable")
+    groups = np.array_split(order, POSITION_BINS)
+    choices = [
+        (float(scale), float(floor)) for scale in POSITION_SCALES for floor in POSITION_FLOORS
+    ]
+    return min(choices, key=lambda choice: _miscoverage(offsets, errors, groups, *choice))
+
+
+def _miscoverage(
+    offset: NDArray[np.float64],
+    error: NDArray[np.float64],
+    groups: Sequence[NDArray[np.int64]],
+    scale: float,
+    floor: float,
+) -> float:
+    """Squared distance, in binomial errors, between claimed and found coverage."""
+    distance = offset / np.hypot(scale * error, SIGMA_68 * floor)
+    total = 0.0
+    for group in groups:
+        for radius, claimed in ((1.0, 0.68), (CHI_95, 0.95)):
+            found = float(np.mean(distance[group] <= radius))
+            total += len(group) * (found - claimed) ** 2 / (claimed * (1 - claimed))
+    return total
+
+
+def _thresholds(
+    probability: NDArray[np.float64],
+    real: NDArray[np.bool_],
+    glat: NDArray[np.float64],
+    targets: CalibrationTargets,
+) -> dict[str, float]:
+    """Choose the threshold of each latitude range."""
+    high = np.abs(glat) >= targets.latitude_split
+    asked = {
+        "low_latitude": (~high, targets.low_latitude_purity),
+        "high_latitude": (high, targets.high_latitude_purity),
+    }
+    return {
+        name: purity_threshold(probability[rows], real[rows], min(purity + targets.margin, 1.0))
+        for name, (rows, purity) in asked.items()
+    }
+
+
+def _purities_with_enough(
+    probability: NDArray[np.float64], real: NDArray[np.bool_]
+) -> list[tuple[float, float]]:
+    """Give (purity, threshold) for every threshold that leaves enough detections to judge."""
+    order = np.argsort(-probability, kind="stable")
+    purity = np.cumsum(real[order]) / np.arange(1, len(order) + 1)
+    return [
+        (float(purity[last]), float(probability[order[last]]))
+        for last in range(FEWEST_DETECTIONS - 1, len(order))
+    ]
+
+
+def _fit_class_table(sources: QTable) -> tuple[float, Any]:
+    """Fit the classes of true detections; the priors are what P_* holds beyond L_*."""
+    true = true_classes(sources)
+    balanced, with_priors = class_columns(sources, "L"), class_columns(sources, "P")
+    known = (true != NO_CLASS) & (true != FALSE_DETECTION)
+    known &= np.isfinite(balanced).all(axis=1) & np.isfinite(with_priors).all(axis=1)
+    balanced = np.fmax(balanced[known], FAINTEST_CLASS)
+    return fit_classes(balanced, with_priors[known] / balanced, true[known])
+
+
+def _fit_position_table(sources: QTable) -> tuple[float, float]:
+    """Fit the position errors of true point sources."""
+    point = sources[np.nan_to_num(column(sources, "TRUE_EXTENSION")) == 0]
+    offset, distance = column(point, "SEPARATION", u.deg), column(point, "ELLIPSE_DISTANCE")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        error = offset / distance
+    return fit_position_errors(offset, error, column(point, "Sqrt_TS"))
