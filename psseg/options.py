@@ -1,0 +1,110 @@
+"""Options and types that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from astropy.coordinates import SkyCoord
+
+__all__ = [
+    "COUNT",
+    "FILE",
+    "SIDE_LIMITS",
+    "YEARS_LIMITS",
+    "SkyPosition",
+    "diffuse_options",
+    "folder_option",
+    "map_options",
+    "overwrite_option",
+    "seed_option",
+]
+
+FILE = click.Path(path_type=Path)
+COUNT = click.IntRange(min=1)
+SIDE_LIMITS = click.IntRange(min=32)
+YEARS_LIMITS = click.FloatRange(min=0, min_open=True)
+
+
+class SkyPosition(click.ParamType):
+    """A position such as ``83.63,22.01`` or ``184.56,-5.78,galactic``."""
+
+    name = "LON,LAT[,FRAME]"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> SkyCoord:
+        """Make a SkyCoord; degrees, ICRS unless a frame is named."""
+        from astropy.coordinates import SkyCoord
+
+        if isinstance(value, SkyCoord):
+            return value
+        lon, _, rest = str(value).partition(",")
+        lat, _, frame = rest.partition(",")
+        try:
+            return SkyCoord(float(lon), float(lat), unit="deg", frame=frame.strip() or "icrs")
+        except ValueError:
+            self.fail(f"{value!r} is no position; want degrees such as 83.63,22.01", param, ctx)
+
+
+def _together(*options: Any) -> Any:
+    """Apply options that several commands share, in the order they are listed."""
+
+    def decorate(function: Any) -> Any:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+overwrite_option = click.option(
+    "--overwrite", is_flag=True, help="Replace products that exist already."
+)
+seed_option = click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Random seed."
+)
+folder_option = click.option(
+    "-o", "--output", type=FILE, required=True, metavar="DIR", help="Folder for the products."
+)
+map_options = _together(
+    click.option(
+        "--model",
+        metavar="NAME|DIR",
+        help="Trained network; without it, the one for the survey that the map's header names.",
+    ),
+    click.option(
+        "--exposure",
+        type=FILE,
+        metavar="FILE",
+        help="Exposure map or cube (gtexpcube2), for fluxes.",
+    ),
+    click.option(
+        "--center",
+        type=SkyPosition(),
+        help="Centre of the field to read, degrees (ICRS, or name a frame); without it, that of the "
+        "map or of the photons.",
+    ),
+    click.option(
+        "--width",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="DEG",
+        help="Side of the field to read; without it, all there is.",
+    ),
+)
+diffuse_options = _together(
+    click.option(
+        "--diffuse",
+        type=FILE,
+        metavar="FILE",
+        help="Galactic emission model to take the diffuse emission from (map cube of the whole "
+        "sky, as the LAT's gll_iem files); without it, drawn.",
+    ),
+    click.option(
+        "--gas",
+        type=FILE,
+        metavar="FILE",
+        help="HEALPix map of a gas column density, for structure finer than that of --diffuse.",
+    ),
+)

@@ -1,0 +1,214 @@
+"""The picture of a catalogue: the map with its sources, and what psseg took them for.
+
+In: a tile, its catalogue and its segmentation map. Out: a picture file.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import astropy.units as u
+import numpy as np
+from astropy.coordinates import SkyCoord
+from astropy.table import Table
+from astropy.visualization import AsinhStretch, ImageNormalize
+from astropy.visualization.wcsaxes import WCSAxes
+from astropy.wcs.utils import wcs_to_celestial_frame
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
+from photutils.segmentation import SegmentationImage
+from scipy.ndimage import gaussian_filter
+
+from psseg.survey.classes import CLASS_COLOURS, SOURCE_CLASSES
+from psseg.tiles.tile import Tile
+
+__all__ = ["CLASS_MARKERS", "catalogue_figure", "plot_catalogue"]
+
+CLASS_MARKERS = {"pulsar": "^", "blazar": "o", "other": "s"}
+"""Told apart without colour too."""
+
+N_NAMED = 20
+PANEL_INCHES = 7.0
+DPI = 150
+MARKER_POINTS = 9.0
+NAME_POINTS = 7.0
+SMOOTHING = 0.7  # pixels: takes the edge off the Poisson noise and leaves the PSF as it is
+MASKED = (0.55, 0.45, 0.45, 1.0)
+N_ELLIPSE = 48
+
+
+def plot_catalogue(tile: Tile, table: Table, segments: SegmentationImage, path: str | Path) -> None:
+    """Draw a map with its sources on it and write the picture.
+
+    Parameters
+    ----------
+    tile : Tile
+        The map.
+    table : astropy.table.Table
+        Its catalogue.
+    segments : photutils.segmentation.SegmentationImage, shape (n_y, n_x)
+        Its segmentation map; labels are the catalogue's SEGMENT.
+    path : str or Path
+        The picture; its ending says the format.
+    """
+    catalogue_figure(tile, table, segments).savefig(path, dpi=DPI)
+
+
+def catalogue_figure(tile: Tile, table: Table, segments: SegmentationImage) -> Figure:
+    """Draw a map with its sources on it, and beside it what each segment was taken for.
+
+    Parameters
+    ----------
+    tile : Tile
+        The map; all bands are summed.
+    table : astropy.table.Table
+        Its catalogue. The 95 % ellipse of each source is drawn, or a marker where that is too
+        small to be seen; the most significant ones are named.
+    segments : photutils.segmentation.SegmentationImage, shape (n_y, n_x)
+        Its segmentation map; labels are the catalogue's SEGMENT.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Two panels with the sky's coordinates.
+    """
+    n_y, n_x = tile.shape
+    aspect = np.clip(n_y / n_x, 0.3, 2.0)
+    figure = Figure(figsize=(2 * PANEL_INCHES, PANEL_INCHES * aspect + 0.9), layout="compressed")
+    FigureCanvasAgg(figure)
+    map_axes, segment_axes = (
+        figure.add_subplot(1, 2, number, projection=tile.wcs) for number in (1, 2)
+    )
+    _draw_map(map_axes, tile)
+    _draw_segments(segment_axes, tile, table, segments)
+    for axes, title in ((map_axes, f"{tile.name}: counts"), (segment_axes, "segments by class")):
+        _dress(axes, tile, title)
+    _draw_sources(map_axes, tile, table)
+    figure.legend(
+        handles=_legend(table), loc="outside lower center", ncols=len(SOURCE_CLASSES), frameon=False
+    )
+    return figure
+
+
+def _draw_map(axes: WCSAxes, tile: Tile) -> None:
+    image = gaussian_filter(tile.data.sum(axis=0), SMOOTHING)
+    seen = image[~tile.mask]
+    low, high = np.percentile(seen, (0.5, 99.8)) if seen.size else (0.0, 1.0)
+    norm = ImageNormalize(vmin=low, vmax=max(high, low + 1e-3), stretch=AsinhStretch(0.1))
+    axes.imshow(image, origin="lower", cmap="gray", norm=norm, interpolation="nearest")
+    axes.imshow(np.where(tile.mask[..., None], MASKED, 0.0), origin="lower")
+
+
+def _draw_segments(axes: WCSAxes, tile: Tile, table: Table, segments: SegmentationImage) -> None:
+    axes.set_facecolor("white")
+    colours = np.zeros((int(segments.data.max(initial=0)) + 1, 4))
+    for segment, name in zip(table["SEGMENT"], table["CLASS"], strict=True):
+        colours[int(segment)] = to_rgba(CLASS_COLOURS[str(name)])
+    image = colours[segments.data]
+    image[tile.mask] = MASKED
+    axes.imshow(image, origin="lower", interpolation="nearest")
+
+
+def _dress(axes: WCSAxes, tile: Tile, title: str) -> None:
+    n_y, n_x = tile.shape
+    axes.set_xlim(-0.5, n_x - 0.5)
+    axes.set_ylim(-0.5, n_y - 0.5)
+    axes.set_title(title)
+    axes.coords.grid(color="0.6", alpha=0.4, linestyle=":")
+    galactic = wcs_to_celestial_frame(tile.wcs).name == "galactic"
+    names = ("Galactic longitude", "Galactic latitude") if galactic else ("RA", "Dec")
+    for coordinate, name in zip(axes.coords, names, strict=True):
+        coordinate.set_axislabel(name)
+
+
+def _draw_sources(axes: WCSAxes, tile: Tile, table: Table) -> None:
+    if len(table) == 0:
+        return
+    x, y = tile.sky_to_pixel(_positions(table))
+    per_point = tile.shape[1] / (PANEL_INCHES * 72)  # pixels of the map; panels are a bit narrower
+    semi_major = np.nan_to_num(_degrees(table["Conf_95_SemiMajor"])) / tile.pixel_scale
+    visible = semi_major > MARKER_POINTS / 2 * per_point
+    for name in SOURCE_CLASSES:
+        of_class = np.asarray(table["CLASS"]).astype(str) == name
+        for chosen, size in ((of_class & ~visible, 1.0), (of_class & visible, 0.4)):
+            axes.plot(x[chosen], y[chosen], **_marker(name, size))
+        for row in np.flatnonzero(of_class & visible):
+            axes.plot(*_ellipse(tile, table[row]), color=CLASS_COLOURS[name], linewidth=1.2)
+    _draw_names(axes, table, np.column_stack([x, y]), per_point, shape=tile.shape)
+
+
+def _positions(table: Table) -> SkyCoord:
+    return SkyCoord(_degrees(table["RAJ2000"]), _degrees(table["DEJ2000"]), unit="deg")
+
+
+def _degrees(column: object) -> np.ndarray:
+    return np.asarray(getattr(column, "value", column), dtype=float)
+
+
+def _ellipse(tile: Tile, row: Table.Row) -> tuple[np.ndarray, np.ndarray]:
+    """Trace the 95 % ellipse of a source on the sky, in pixels."""
+    major, minor, angle = (
+        np.nan_to_num(_degrees(row[f"Conf_95_{part}"]))
+        for part in ("SemiMajor", "SemiMinor", "PosAng")
+    )
+    turn = np.linspace(0, 2 * np.pi, N_ELLIPSE)
+    radius = major * minor / np.hypot(minor * np.cos(turn), major * np.sin(turn))
+    outline = _positions(row).directional_offset_by(
+        (np.deg2rad(angle) + turn) * u.rad, radius * u.deg
+    )
+    return tile.sky_to_pixel(outline)
+
+
+def _draw_names(
+    axes: WCSAxes, table: Table, positions: np.ndarray, per_point: float, *, shape: tuple[int, int]
+) -> None:
+    """Name the most significant sources where there is room beside them."""
+    taken: list[tuple[float, float, float, float]] = []
+    height = 1.3 * NAME_POINTS * per_point
+    gap = MARKER_POINTS * 0.7 * per_point
+    order = np.argsort(-np.nan_to_num(np.asarray(table["Sqrt_TS"], dtype=float)))
+    for row in order[:N_NAMED]:
+        name = str(table["Source_Name"][row]).removeprefix("PSSEG ")
+        width = 0.65 * NAME_POINTS * per_point * len(name)
+        x, y = positions[row]
+        corners = [(x + gap, y), (x - gap - width, y), (x - width / 2, y + gap + height / 2),
+                   (x - width / 2, y - gap - height / 2)]  # fmt: skip
+        for left, middle in corners:
+            box = (left, left + width, middle - height / 2, middle + height / 2)
+            inside = box[0] > 0 and box[1] < shape[1] and box[2] > 0 and box[3] < shape[0]
+            if inside and not any(_overlap(box, other) for other in taken):
+                taken.append(box)
+                _write(axes, left, middle, name)
+                break
+
+
+def _write(axes: WCSAxes, left: float, middle: float, name: str) -> None:
+    text = axes.text(left, middle, name, color="white", fontsize=NAME_POINTS, va="center")
+    text.set_path_effects([withStroke(linewidth=1.5, foreground="black")])
+
+
+def _overlap(one: tuple[float, ...], two: tuple[float, ...]) -> bool:
+    return one[0] < two[1] and two[0] < one[1] and one[2] < two[3] and two[2] < one[3]
+
+
+def _legend(table: Table) -> list[Line2D]:
+    classes = np.asarray(table["CLASS"]).astype(str)
+    return [
+        Line2D([], [], label=f"{name} ({np.count_nonzero(classes == name)})", **_marker(name))
+        for name in SOURCE_CLASSES
+    ]
+
+
+def _marker(name: str, size: float = 1.0) -> dict[str, Any]:
+    return {
+        "linestyle": "none",
+        "marker": CLASS_MARKERS[name],
+        "markersize": size * MARKER_POINTS,
+        "markerfacecolor": "none",
+        "markeredgecolor": CLASS_COLOURS[name],
+        "markeredgewidth": 1.2,
+    }

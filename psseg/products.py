@@ -1,0 +1,136 @@
+"""Writing products: all of a set or none, and never over somebody's work by accident.
+
+In: the files to write and a function that writes each. Out: the files, complete. What psseg writes
+goes to a hidden folder beside its destination first and is moved when the whole set is complete, so
+that a run that is killed leaves no half-written file under a product's name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+from astropy.wcs import WCS
+
+from psseg.errors import PssegError
+
+__all__ = ["check_writable", "image_hdu", "map_stem", "sha256_of", "write_together"]
+
+_MAP_ENDINGS = (".gz", ".fz", ".fits", ".fit", ".fts")
+
+
+def map_stem(path: str | Path) -> str:
+    """Give the name of a map without its folder and endings, as the products' names start with it.
+
+    Parameters
+    ----------
+    path : str or Path
+        The map.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> map_stem("maps/crab.counts.fits.gz")
+    'crab.counts'
+    """
+    stem = Path(path).name
+    for ending in _MAP_ENDINGS:
+        stem = stem.removesuffix(ending)
+    return stem
+
+
+def sha256_of(path: str | Path) -> str:
+    """Give the SHA-256 checksum of a file as 64 hexadecimal digits."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_writable(paths: Iterable[Path], *, overwrite: bool) -> None:
+    """Refuse, before any work is done, products that could not or should not be written.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+        The files that the work will write; their folders need not exist yet.
+    overwrite : bool
+        Whether files that exist may be replaced.
+
+    Raises
+    ------
+    PssegError
+        If a file exists and `overwrite` is off, or if a file stands where a folder is wanted.
+    """
+    for path in paths:
+        if path.is_dir():
+            raise PssegError(f"{path}: this is a folder; name a file")
+        if path.exists() and not overwrite:
+            raise PssegError(f"{path}: exists already; use --overwrite to replace it")
+        standing = next(parent for parent in path.absolute().parents if parent.exists())
+        if not standing.is_dir():
+            raise PssegError(f"{standing}: this is a file; name a folder for the products")
+
+
+def write_together(writers: Mapping[Path, Callable[[Path], object]]) -> None:
+    """Write a set of files so that none is seen before all of them are complete.
+
+    Parameters
+    ----------
+    writers : mapping of Path to callable
+        Destination of each file, and the function that writes it to the path it is given. All
+        destinations lie in one folder, which is made where it is missing. The order counts: the
+        last file to appear is the last of the mapping.
+
+    Notes
+    -----
+    Each file is written under its own name in a hidden folder ``.psseg-…`` in the destination's
+    folder, hence on the same file system, where a move is atomic. A kill between two moves leaves
+    complete files only, though not all of them; a kill before them leaves the hidden folder.
+    """
+    if not writers:
+        return
+    folder = next(iter(writers)).absolute().parent
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".psseg-", dir=folder) as hidden:
+        staged = {path: Path(hidden) / path.name for path in writers}
+        for path, write in writers.items():
+            write(staged[path])
+        for path, complete in staged.items():
+            os.replace(complete, path)
+
+
+def image_hdu(
+    data: np.ndarray, wcs: WCS, *, name: str, planes: Sequence[str] = ()
+) -> fits.ImageHDU:
+    """Make a FITS image that other programs can place on the sky.
+
+    Parameters
+    ----------
+    data : numpy.ndarray, shape (n_y, n_x) or (n_planes, n_y, n_x)
+        The pixels.
+    wcs : astropy.wcs.WCS
+        2-D celestial WCS.
+    name : str
+        EXTNAME.
+    planes : sequence of str, length n_planes
+        What each plane of a cube is, written as ``PLANE1``, ``PLANE2``, …
+
+    Returns
+    -------
+    astropy.io.fits.ImageHDU
+        A cube has a linear third axis that counts the planes from 1.
+    """
+    header = wcs.to_header()
+    if data.ndim == 3:
+        header["WCSAXES"] = 3
+        header.update({"CTYPE3": "PLANE", "CRPIX3": 1.0, "CRVAL3": 1.0, "CDELT3": 1.0})
+    for number, plane in enumerate(planes, 1):
+        header[f"PLANE{number}"] = plane
+    return fits.ImageHDU(data, header, name=name)

@@ -1,0 +1,86 @@
+"""From a survey to a model that can be used: train, store, calibrate."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from psseg.evaluation import calibrate
+from psseg.evaluation.run import raw_calibration
+from psseg.network.store import Model, load_model, save_model, update_calibration
+from psseg.survey.survey import Survey
+
+if TYPE_CHECKING:
+    from psseg.network.training import TrainingSettings
+
+__all__ = ["CALIBRATION_TILES", "train_model"]
+
+CALIBRATION_TILES = 96
+"""Of 256² pixels: one and a half skies, some thousand detections to fit a few numbers to."""
+
+logger = logging.getLogger(__name__)
+
+
+def train_model(
+    survey: Survey,
+    folder: str | Path,
+    *,
+    settings: TrainingSettings | None = None,
+    resume: bool = False,
+    calibration_tiles: int = CALIBRATION_TILES,
+    processes: int = 2,
+    progress: bool = False,
+) -> Model:
+    """Train a network, store it as a model, and calibrate it on simulated skies.
+
+    Parameters
+    ----------
+    survey : Survey
+        What to train for.
+    folder : str or Path
+        Becomes the model's folder.
+    settings : TrainingSettings, optional
+        Tiles, epochs, seed and the network's size. The default trains as the shipped model was,
+        or goes on with the settings of the training that is resumed.
+    resume : bool
+        Go on where an earlier training in this folder stopped.
+    calibration_tiles : int
+        Simulated tiles, 256² pixels each, to calibrate on.
+    processes : int
+        Processes that simulate.
+    progress : bool
+        Whether to draw progress bars.
+
+    Returns
+    -------
+    Model
+        Stored and calibrated.
+    """
+    from psseg.network.training import train
+
+    folder = Path(folder)
+    network = train(
+        survey, folder, settings=settings, resume=resume, workers=processes, progress=progress
+    )
+    record = json.loads((folder / "training.json").read_text("utf-8"))
+    used = record["settings"]
+    save_model(
+        network,
+        survey,
+        folder,
+        name=folder.absolute().name,
+        calibration=raw_calibration(),
+        training=record,
+    )
+    logger.info("%s: trained in %.0f s; calibrating", folder, record["seconds"])
+    model = load_model(folder)
+    calibration = calibrate(
+        model,
+        seed=used["seed"],
+        n_tiles=calibration_tiles,
+        processes=processes,
+        progress=progress,
+    )
+    return update_calibration(model, calibration)

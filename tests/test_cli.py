@@ -1,0 +1,316 @@
+"""Commands as a user types them: what they print, what they leave, and how they fail."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from click.testing import CliRunner
+
+from psseg import __version__
+from psseg.cli import main
+
+ROOT = Path(__file__).parents[1]
+
+
+def run(*words):
+    """Run psseg in this process; the exit status tells a failure from wrong use."""
+    return CliRunner().invoke(main, [str(word) for word in words])
+
+
+def assert_fails(result, *parts):
+    """Check for exit status 1 and one line on standard error that holds all parts."""
+    assert result.exit_code == 1, result.output
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("psseg: error: ")
+    for part in parts:
+        assert part in line
+    assert result.stdout == ""
+
+
+def products(folder):
+    return sorted(path.name for path in Path(folder).iterdir()) if Path(folder).exists() else []
+
+
+@pytest.fixture
+def counts(sky_files):
+    return sky_files.counts
+
+
+@pytest.fixture
+def edited(counts, tmp_path):
+    """Give a function that writes a changed copy of the counts cube."""
+
+    def edit(change):
+        path = tmp_path / "edited.fits"
+        with fits.open(counts) as hdus:
+            change(hdus)
+            hdus.writeto(path)
+        return path
+
+    return edit
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys\n"
+        "from psseg.cli import main\n"
+        "main(['--help'], standalone_mode=False)\n"
+        "heavy = {'tensorflow', 'keras', 'astropy', 'numpy', 'scipy', 'matplotlib', 'photutils'}\n"
+        "sys.exit(str(heavy & set(sys.modules)) if heavy & set(sys.modules) else 0)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "psseg demo" in done.stdout
+
+
+def test_version():
+    assert run("--version").output.strip() == f"psseg, version {__version__}"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("catalogue",),
+        ("catalogue", "a.fits"),
+        ("catalogue", "a.fits", "-o", "out", "--center", "here"),
+        ("catalogue", "a.fits", "-o", "out", "--center", "83.6,22.0,nowhere"),
+        ("catalogue", "a.fits", "-o", "out", "--threshold", "2"),
+        ("simulate", "fermi-lat", "-o", "out", "--mix", "wild"),
+        ("evaluate",),
+        ("evaluate", "--model", "m", "--catalogue", "c.fits", "--truth", "t.fits"),
+        ("evaluate", "--catalogue", "c.fits"),
+        ("nonsense",),
+    ],
+)
+def test_wrong_use_ends_with_2_and_says_how(words):
+    result = run(*words)
+    assert result.exit_code == 2
+    assert "Usage: " in result.stderr
+
+
+def test_catalogue_tells_what_it_found_and_where_it_is(truth_teller, counts, tmp_path):
+    result = run("catalogue", counts, "-o", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("sky.fits: ")
+    assert "blazar" in result.stdout
+    for name in products(tmp_path / "out"):
+        assert str(tmp_path / "out" / name) in result.stdout
+    assert products(tmp_path / "out") == [
+        "sky.png", "sky.reg", "sky_catalogue.fits", "sky_labels.fits",
+    ]  # fmt: skip
+
+
+def test_quiet_prints_nothing(truth_teller, counts, tmp_path):
+    result = run("catalogue", counts, "-o", tmp_path, "--quiet")
+    assert (result.exit_code, result.output) == (0, "")
+
+
+def test_an_existing_product_is_refused_before_the_work(
+    truth_teller, counts, tmp_path, monkeypatch
+):
+    (tmp_path / "sky.reg").write_text("mine")
+    monkeypatch.delattr("psseg.pipeline.read_map")
+    assert_fails(run("catalogue", counts, "-o", tmp_path), "sky.reg", "--overwrite")
+    assert (tmp_path / "sky.reg").read_text() == "mine"
+    assert products(tmp_path) == ["sky.reg"]
+
+
+def test_overwrite_replaces_all_products(truth_teller, counts, tmp_path):
+    (tmp_path / "sky.reg").write_text("old")
+    assert run("catalogue", counts, "-o", tmp_path, "--overwrite").exit_code == 0
+    assert (tmp_path / "sky.reg").read_text() != "old"
+    assert len(products(tmp_path)) == 4
+
+
+def test_two_maps_of_one_name_are_refused(truth_teller, counts, tmp_path):
+    result = run("catalogue", counts, counts, "-o", tmp_path)
+    assert_fails(result, "sky_catalogue.fits", "two folders")
+
+
+def test_one_bad_map_does_not_stop_the_others(truth_teller, counts, tmp_path):
+    bad = tmp_path / "bad.fits"
+    bad.write_text("no FITS")
+    result = run("catalogue", bad, counts, "-o", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "bad.fits" in result.stderr
+    assert len(products(tmp_path / "out")) == 4
+
+
+def test_label_writes_the_label_map_alone(truth_teller, counts, tmp_path):
+    result = run("label", counts, "-o", tmp_path / "labels.fits")
+    assert result.exit_code == 0, result.output
+    with fits.open(tmp_path / "labels.fits") as hdus:
+        names = [hdu.name for hdu in hdus[1:]]
+    assert names == ["CLASS_MAP", "CLASS_PROBABILITIES", "BACKGROUND"]
+
+
+def test_simulate_writes_tiles_with_their_truth(tmp_path):
+    result = run(
+        "simulate", "fermi-lat", "-o", tmp_path, "-n", 2, "--size", 32, "--years", 5, "--seed", 4,
+        "--center", "30,60,galactic",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert len(products(tmp_path)) == 6
+    again = run("simulate", "fermi-lat", "-o", tmp_path, "-n", 2, "--size", 32)
+    assert_fails(again, "--overwrite")
+
+
+def test_evaluate_compares_a_catalogue_with_its_truth(truth_teller, sky_files, tmp_path):
+    run("catalogue", sky_files.counts, "--exposure", sky_files.exposure, "-o", tmp_path)
+    result = run(
+        "evaluate", "--catalogue", tmp_path / "sky_catalogue.fits", "--truth", sky_files.truth,
+        "-o", tmp_path / "scores",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert "purity" in result.stdout
+    assert json.loads((tmp_path / "scores" / "scores.json").read_text())["counts"]["purity"] > 0.9
+
+
+# What cannot be used: one line, exit status 1, no file.
+
+
+def not_fits(path):
+    path.write_text("RA DEC FLUX\n")
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+def missing(path):
+    pass
+
+
+@pytest.mark.parametrize("make", [not_fits, empty, missing])
+def test_what_is_no_fits_file_is_refused(truth_teller, tmp_path, make):
+    path = tmp_path / "map.fits"
+    make(path)
+    assert_fails(run("catalogue", path, "-o", tmp_path / "out"), "map.fits")
+    assert products(tmp_path / "out") == []
+
+
+def test_a_truncated_file_is_refused(truth_teller, counts, tmp_path):
+    path = tmp_path / "map.fits"
+    content = counts.read_bytes()
+    path.write_bytes(content[: len(content) // 3])
+    assert_fails(run("catalogue", path, "-o", tmp_path / "out"), "map.fits")
+    assert products(tmp_path / "out") == []
+
+
+def without_wcs(hdus):
+    for key in list(hdus[0].header["CTYPE*"]) + list(hdus[0].header["CR*"]):
+        del hdus[0].header[key]
+
+
+def without_energies(hdus):
+    hdus.pop("EBOUNDS")
+
+
+def of_nothing(hdus):
+    hdus[0].data = np.zeros_like(hdus[0].data)
+
+
+def of_fluxes(hdus):
+    hdus[0].data = hdus[0].data * np.float32(1e-3)
+
+
+def negative(hdus):
+    hdus[0].data = hdus[0].data - 3
+
+
+def of_one_bin(hdus):
+    hdus[0].data = hdus[0].data.sum(axis=0, keepdims=True)
+    table = hdus["EBOUNDS"].data[:1].copy()
+    table["E_MAX"] = hdus["EBOUNDS"].data["E_MAX"][-1]
+    hdus["EBOUNDS"] = fits.BinTableHDU(table, name="EBOUNDS")
+
+
+@pytest.mark.parametrize(
+    ("change", "parts"),
+    [
+        (without_wcs, ("celestial",)),
+        (of_nothing, ("counts",)),
+        (of_fluxes, ("flux",)),
+        (negative, ("negative",)),
+        (of_one_bin, ("GeV",)),
+    ],
+)
+def test_unusable_maps_are_refused(truth_teller, edited, tmp_path, change, parts):
+    result = run("catalogue", edited(change), "-o", tmp_path / "out", "--model", "stub")
+    assert_fails(result, "edited.fits", *parts)
+    assert products(tmp_path / "out") == []
+
+
+def test_a_map_without_energies_is_refused(truth_teller, edited, tmp_path):
+    path = edited(without_energies)
+    assert_fails(run("catalogue", path, "-o", tmp_path / "out", "--model", "stub"), "EBOUNDS")
+    assert_fails(run("catalogue", path, "-o", tmp_path / "out"), "--model")
+
+
+def test_an_exposure_elsewhere_is_refused(truth_teller, counts, sky_files, tmp_path):
+    path = tmp_path / "exposure.fits"
+    with fits.open(sky_files.exposure) as hdus:
+        hdus[0].header["CRVAL2"] += 40
+        hdus.writeto(path)
+    result = run("catalogue", counts, "--exposure", path, "-o", tmp_path / "out")
+    assert_fails(result, "exposure.fits", "cover")
+    assert products(tmp_path / "out") == []
+
+
+def test_a_map_of_an_unknown_telescope_needs_a_model(truth_teller, edited, tmp_path):
+    path = edited(lambda hdus: hdus[0].header.set("TELESCOP", "HUBBLE"))
+    result = run("catalogue", path, "-o", tmp_path / "out")
+    assert_fails(result, "edited.fits", "--model")
+
+
+def test_a_damaged_model_is_refused(lat, stub, counts, tmp_path):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    network = bytearray(b"the weights")
+    checksums = {
+        "network.keras": hashlib.sha256(network).hexdigest(),
+        "survey.toml": hashlib.sha256(lat.text.encode()).hexdigest(),
+    }
+    network[3] ^= 1
+    (folder / "network.keras").write_bytes(network)
+    (folder / "survey.toml").write_text(lat.text, "utf-8")
+    record = {"name": "damaged", "sha256": checksums, "calibration": stub.calibration.to_dict()}
+    (folder / "model.json").write_text(json.dumps(record | {"training": {}, "psseg": "0"}))
+    result = run("catalogue", counts, "--model", folder, "-o", tmp_path / "out")
+    assert_fails(result, "network.keras", "checksum")
+    assert products(tmp_path / "out") == []
+
+
+def test_an_unknown_model_and_an_unknown_survey_are_refused(tmp_path, counts):
+    assert_fails(run("catalogue", counts, "--model", "nope", "-o", tmp_path / "out"), "nope")
+    assert_fails(run("simulate", "nope", "-o", tmp_path / "out"), "nope")
+    assert_fails(run("models", "show", "nope"), "nope")
+
+
+def test_a_full_disk_is_told_in_one_line(truth_teller, counts, tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("psseg.pipeline.plot_catalogue", fail)
+    assert_fails(run("catalogue", counts, "-o", tmp_path / "out"), "No space left on device")
+    assert products(tmp_path / "out") == []
+
+
+def test_ctrl_c_leaves_nothing(truth_teller, counts, tmp_path, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("psseg.pipeline.plot_catalogue", interrupt)
+    result = run("catalogue", counts, "-o", tmp_path / "out")
+    assert result.exit_code == 1
+    assert result.stderr.strip() == "Aborted!"
+    assert products(tmp_path / "out") == []

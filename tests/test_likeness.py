@@ -1,0 +1,48 @@
+"""Residuals of the expected background tell a map that is unlike the training skies."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from truth_teller import truthful_labels
+
+from psseg.likeness import background_residuals, is_unlike
+
+HARD = slice(5, None)  # above 10 GeV no light of sources is left a degree from them
+
+
+def test_poisson_noise_on_the_right_background_gives_one(sky):
+    residuals = background_residuals(sky.tile, truthful_labels(sky))[HARD]
+    known = residuals[np.isfinite(residuals)]
+    assert len(known) >= 2
+    assert np.all((known > 0.9) & (known < 1.1))
+
+
+def test_a_wrong_background_gives_more(sky):
+    labels = truthful_labels(sky)
+    right = background_residuals(sky.tile, labels)
+    labels.background = labels.background * 0.5
+    wrong = background_residuals(sky.tile, labels)
+    assert np.all(wrong[: HARD.start] > 1.5 * right[: HARD.start])
+
+
+def test_absent_bands_and_masked_pixels_say_nothing(sky):
+    labels = truthful_labels(sky)
+    present = np.arange(sky.tile.n_bands) > 2
+    mask = np.zeros(sky.tile.shape, bool)
+    mask[:64] = True
+    data = np.where(mask, 1e6, sky.tile.data)
+    labels.class_probabilities[:, mask] = np.nan
+    tile = replace(sky.tile, data=data, bands_present=present, mask=mask)
+    residuals = background_residuals(tile, labels)
+    assert np.isnan(residuals[:3]).all()
+    assert np.nanmax(residuals[HARD]) < 1.2
+
+
+@pytest.mark.parametrize(
+    ("limits", "unlike"), [((), False), ((2.0, 2.0, 2.0), False), ((2.0, 2.0, 1.2), True)]
+)
+def test_one_band_beyond_its_limit_is_enough(limits, unlike):
+    assert is_unlike(np.array([1.0, np.nan, 1.4]), limits) is unlike

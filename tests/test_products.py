@@ -1,0 +1,118 @@
+"""All products of a set or none, and nothing overwritten by accident."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from astropy.wcs import WCS
+
+from psseg.errors import PssegError
+from psseg.products import check_writable, image_hdu, map_stem, sha256_of, write_together
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [
+        ("crab.fits", "crab"),
+        ("maps/crab.fit", "crab"),
+        ("crab.fits.gz", "crab"),
+        ("crab.v2.fits.fz", "crab.v2"),
+        ("crab", "crab"),
+    ],
+)
+def test_stem_drops_only_the_endings_of_maps(name, stem):
+    assert map_stem(name) == stem
+
+
+def test_checksum_is_that_of_the_content(tmp_path):
+    (tmp_path / "a").write_bytes(b"counts")
+    assert sha256_of(tmp_path / "a") == hashlib.sha256(b"counts").hexdigest()
+
+
+def test_an_existing_product_is_refused_unless_overwriting(tmp_path):
+    product = tmp_path / "a.fits"
+    product.write_text("mine")
+    with pytest.raises(PssegError, match=r"a\.fits: exists already; use --overwrite"):
+        check_writable([product], overwrite=False)
+    check_writable([product], overwrite=True)
+    check_writable([tmp_path / "new" / "b.fits"], overwrite=False)
+
+
+def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
+    (tmp_path / "out").write_text("")
+    with pytest.raises(PssegError, match="this is a file; name a folder"):
+        check_writable([tmp_path / "out" / "a.fits"], overwrite=True)
+    with pytest.raises(PssegError, match="this is a folder; name a file"):
+        check_writable([tmp_path], overwrite=True)
+
+
+def test_products_appear_together(tmp_path):
+    first, second = tmp_path / "out" / "a.txt", tmp_path / "out" / "b.txt"
+
+    def write_second(path):
+        assert not first.exists()
+        path.write_text("b")
+
+    write_together({first: lambda path: path.write_text("a"), second: write_second})
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.txt", "b.txt"]
+
+
+@pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()])
+def test_a_failure_leaves_nothing_and_keeps_what_was_there(tmp_path, error):
+    old = tmp_path / "a.txt"
+    old.write_text("old")
+
+    def fail(path):
+        path.write_text("half")
+        raise error
+
+    with pytest.raises(type(error)):
+        write_together({old: lambda path: path.write_text("new"), tmp_path / "b.txt": fail})
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+    assert old.read_text() == "old"
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+from psseg.products import write_together
+
+def hang(path):
+    path.write_text("half")
+    Path(sys.argv[1], "reached").touch()
+    time.sleep(60)
+
+out = Path(sys.argv[1], "out")
+write_together({out / "a.txt": lambda path: path.write_text("whole"), out / "b.txt": hang})
+"""
+
+
+def test_a_killed_run_leaves_no_product(tmp_path):
+    process = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)])
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "reached").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert (tmp_path / "reached").exists()
+    assert [path for path in (tmp_path / "out").iterdir() if path.name[0] != "."] == []
+
+
+def test_a_cube_keeps_the_celestial_axes_and_names_its_planes():
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype = ["GLON-TAN", "GLAT-TAN"]
+    wcs.wcs.crval = [10.0, 20.0]
+    wcs.wcs.cdelt = [-0.1, 0.1]
+    hdu = image_hdu(np.zeros((2, 4, 5), dtype=np.float32), wcs, name="CUBE", planes=("a", "b"))
+    assert (hdu.name, hdu.header["PLANE1"], hdu.header["PLANE2"]) == ("CUBE", "a", "b")
+    read = WCS(hdu.header)
+    assert read.naxis == 3
+    assert np.allclose(read.celestial.wcs_pix2world(3, 2, 0), wcs.wcs_pix2world(3, 2, 0))
+    assert np.allclose(read.wcs_pix2world(3, 2, 1, 0)[2], 2.0)
