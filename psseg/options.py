@@ -83,8 +83,8 @@ map_options = _together(
     click.option(
         "--center",
         type=SkyPosition(),
-        help="Centre of the field to read, degrees (ICRS, or name a frame); without it, that of the "
-        "map or of the photons.",
+        help="Centre of the field to read, degrees (ICRS, or name a frame); without it, that of "
+        "the map or of the photons.",
     ),
     click.option(
         "--width",

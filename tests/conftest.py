@@ -37,15 +37,16 @@ def lat():
 
 @pytest.fixture(scope="session")
 def sky(lat):
-    """Give 6°×10° of sky with sources of every class."""
-    return simulate_tile(
-        lat,
-        rng=np.random.default_rng(11),
-        shape=(64, 96),
-        mix="balanced",
-        center=SkyCoord(40.0, 25.0, unit="deg", frame="galactic"),
-        years=14.0,
-    )
+    """Give 8°×10° of sky, the first with bright sources enough."""
+    center = SkyCoord(40.0, 25.0, unit="deg", frame="galactic")
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        simulated = simulate_tile(
+            lat, rng=rng, shape=(80, 104), mix="balanced", center=center, years=14.0
+        )
+        if 20 <= np.count_nonzero(simulated.truth["TS"] > 64) <= 40:
+            return simulated
+    raise RuntimeError("no simulated sky has 20 to 40 bright sources")
 
 
 @pytest.fixture(scope="session")

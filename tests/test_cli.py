@@ -85,6 +85,7 @@ def test_version():
         ("catalogue", "a.fits", "-o", "out", "--center", "83.6,22.0,nowhere"),
         ("catalogue", "a.fits", "-o", "out", "--threshold", "2"),
         ("simulate", "fermi-lat", "-o", "out", "--mix", "wild"),
+        ("simulate", "fermi-lat", "-o", "out", "--gas", "gas.fits"),
         ("evaluate",),
         ("evaluate", "--model", "m", "--catalogue", "c.fits", "--truth", "t.fits"),
         ("evaluate", "--catalogue", "c.fits"),

@@ -31,7 +31,7 @@ FAINTEST_BACKGROUND = 1e-5
 
 BLOCK, HALO = 96, 24
 """Pixels: side of the blocks of large maps, and how far around them sources are fitted along.
-Sources 2.4 deg away hardly matter, and the time for a block grows as the sixth power of its side."""
+Sources 2.4 deg away hardly matter; the time for a block grows as the sixth power of its side."""
 
 WIDE = 1.6
 """Segments of more than this many times a point source's radius look extended."""

@@ -221,7 +221,7 @@ def save_model(
         Left as it is; its optimizer, if any, is not written.
     survey : Survey
     folder : pathlib.Path
-        Made where needed; what it holds of a model is replaced.
+        Made where needed; what it holds of a model is replaced, but for a ``card.md``.
     name : str
     calibration : Calibration
     training : mapping
@@ -238,6 +238,17 @@ def save_model(
         "calibration": calibration.to_dict(),
     }
     _write_record(folder, record)
+    if not (folder / "card.md").exists():
+        (folder / "card.md").write_text(_card(name, survey, training), "utf-8")
+
+
+def _card(name: str, survey: Survey, training: Mapping[str, Any]) -> str:
+    """Say what a network tells of itself; its maker should say more."""
+    settings = training.get("settings", {})
+    lines = [f"# {name}", "", f"A network for: {survey.title}.", ""]
+    lines += [f"- {key}: {value}" for key, value in settings.items()]
+    lines += ["", "How well it does: `psseg evaluate --model` and this folder.", ""]
+    return "\n".join(lines)
 
 
 def update_calibration(model: Model, calibration: Calibration) -> Model:

@@ -225,9 +225,7 @@ def _split(
     return training, validation
 
 
-def _compile(
-    network: keras.Model, settings: TrainingSettings, *, steps: int, rate: float
-) -> None:
+def _compile(network: keras.Model, settings: TrainingSettings, *, steps: int, rate: float) -> None:
     warm_up = max(steps // 50, 1)
     schedule = keras.optimizers.schedules.CosineDecay(
         rate / 20,

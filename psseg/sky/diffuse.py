@@ -191,7 +191,7 @@ def _gaussian_field(shape: tuple[int, ...], slope: float, rng: np.random.Generat
     across = k_y * np.cos(angle) - k_x * np.sin(angle)
     power = along**2 + across**2
     power[0, 0] = np.inf
-    field = fft.irfft2(noise * (power ** (-slope / 4)).astype(np.float32), s=shape)
+    field = fft.irfft2(noise * power.astype(np.float32) ** (-slope / 4), s=shape)
     return field / field.std()
 
 

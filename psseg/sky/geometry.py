@@ -100,7 +100,8 @@ class TileGeometry:
         n_y, n_x = self.padded_shape
         y, x = np.arange(n_y) - (n_y - 1) / 2, np.arange(n_x) - (n_x - 1) / 2
         tangent2 = (y[:, None] ** 2 + x**2) * self.pixel_area
-        return ((1 + tangent2) ** -1.5).astype(np.float32)
+        cosine = 1 / np.sqrt(1 + tangent2)
+        return (cosine * cosine * cosine).astype(np.float32)
 
     @property
     def padded_area(self) -> float:

@@ -86,7 +86,7 @@ def _tables(psf: tuple[KingMixture, ...], pixel_scale: float) -> PsfTables:
 def _kernels(
     psf: tuple[KingMixture, ...], pixel_scale: float, shape: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fourier transforms of every band's PSF, whole and without its stamp, on a padded tile."""
+    """Fourier transforms of PSFs on a padded tile: of all bands; of narrow ones without stamps."""
     n_y, n_x = shape
     index = np.ix_(np.arange(-HALF, HALF + 1), np.arange(-HALF, HALF + 1))
     whole, rest = [], []
@@ -98,7 +98,7 @@ def _kernels(
         whole.append(fft.rfft2(image.astype(np.float32)))
         image[index] = 0
         rest.append(fft.rfft2(image.astype(np.float32)))
-    return np.array(whole), np.array(rest)
+    return np.array(whole), np.array(rest)[_tables(psf, pixel_scale).narrow]
 
 
 def psf_tables(survey: Survey) -> PsfTables:
@@ -156,13 +156,9 @@ def render_sources(
     stamped = np.where(bright & tables.narrow, sources.band_flux, 0)
     laid_down = sources.band_flux - stamped
     deposits = _Deposits(survey, shape, sources)
-    flux = np.empty((survey.n_bands, *shape), np.float32)
-    for band in range(survey.n_bands):
-        total = fft.rfft2(deposits.image(laid_down[:, band])) * whole[band]
-        if stamped[:, band].any():
-            total += fft.rfft2(deposits.image(stamped[:, band])) * rest[band]
-        flux[band] = fft.irfft2(total, s=shape)
-    flux = np.maximum(flux, 0)
+    total = fft.rfft2(deposits.images(laid_down)) * whole
+    total[tables.narrow] += fft.rfft2(deposits.images(stamped[:, tables.narrow])) * rest
+    flux = np.maximum(fft.irfft2(total, s=shape), 0)
     _add_stamps(flux, tables, sources, stamped)
     return flux
 
@@ -211,11 +207,13 @@ class _Deposits:
         )
         self._weight = np.concatenate([share * weight for _, _, share in corners])
 
-    def image(self, values: np.ndarray) -> np.ndarray:
-        """Lay down one value per source: (n_y, n_x)."""
-        weight = self._weight * values[self._owner]
-        flat = np.bincount(self._index, weight, minlength=self._shape[0] * self._shape[1])
-        return flat.reshape(self._shape).astype(np.float32)
+    def images(self, values: np.ndarray) -> np.ndarray:
+        """Lay down values of every source (n_sources, n_bands): (n_bands, n_y, n_x)."""
+        n_y, n_x = self._shape
+        images = np.empty((values.shape[1], n_y * n_x), np.float32)
+        for image, value in zip(images, values.T, strict=True):
+            image[:] = np.bincount(self._index, self._weight * value[self._owner], n_y * n_x)
+        return images.reshape(-1, n_y, n_x)
 
 
 def _spread(

@@ -93,6 +93,11 @@ def simulate_tile(
     -------
     SimulatedTile
 
+    Raises
+    ------
+    PssegError
+        If `mix`, `years` or `bands_present` is wrong.
+
     Examples
     --------
     >>> from psseg.survey.survey import load_survey
@@ -102,7 +107,9 @@ def simulate_tile(
     """
     if mix not in MIXES:
         raise PssegError(f"mix is {mix!r}, want one of {', '.join(MIXES)}")
-    present = np.ones(survey.n_bands, bool) if bands_present is None else bands_present
+    present = np.ones(survey.n_bands, bool) if bands_present is None else np.array(bands_present)
+    if present.shape != (survey.n_bands,):
+        raise PssegError(f"bands_present must be {survey.n_bands} values, one per band")
     geometry = _place(survey, rng, shape, mix, center)
     exposure = _draw_exposure(survey, geometry, years, rng)
     background = _background(survey, geometry, diffuse, rng) * exposure
@@ -205,7 +212,8 @@ def detection_flux(
     Returns
     -------
     float
-        1-100 GeV, ph cm⁻² s⁻¹; a few per cent accurate where neighbours do not matter.
+        1-100 GeV, ph cm⁻² s⁻¹; 15 to 40 % too high, measured against `asimov_ts`, as the light is
+        averaged over groups of 25 pixels.
     """
     edges = survey.energy_edges
     photons = edges[:-1] ** (1 - index) - edges[1:] ** (1 - index)

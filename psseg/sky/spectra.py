@@ -36,7 +36,7 @@ def log_parabola(
 
     Examples
     --------
-    >>> float(log_parabola(10.0, pivot=1.0, index=2.0, curvature=0.0))
+    >>> round(float(log_parabola(10.0, pivot=1.0, index=2.0, curvature=0.0)), 6)
     0.01
     """
     log_ratio = np.log(energy / pivot)

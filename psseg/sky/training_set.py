@@ -46,8 +46,10 @@ class TrainingTiles:
         return len(self.class_map)
 
 
-def draw_bands(n_bands: int, rng: np.random.Generator, *, complete: float = 0.75) -> np.ndarray:
+def draw_bands(n_bands: int, rng: np.random.Generator, *, complete: float = 0.65) -> np.ndarray:
     """Draw which bands of a tile are observed: all, or a contiguous part of at least three.
+
+    Of the parts, about three in five are the upper bands: maps are cut off at low energies mostly.
 
     Parameters
     ----------
@@ -63,7 +65,8 @@ def draw_bands(n_bands: int, rng: np.random.Generator, *, complete: float = 0.75
     if n_bands <= 3 or rng.uniform() < complete:
         return np.ones(n_bands, bool)
     n = rng.integers(3, n_bands)
-    start = rng.integers(0, n_bands - n + 1)
+    upper = rng.uniform() < 0.6
+    start = n_bands - n if upper else rng.integers(0, n_bands - n + 1)
     index = np.arange(n_bands)
     return (index >= start) & (index < start + n)
 

@@ -229,7 +229,8 @@ def test_a_large_map_is_fitted_in_blocks_without_seams(monkeypatch, field, truth
     table = in_order(measure(sky)[1], x, y)
     assert np.hypot(table["X"] - field["X"], table["Y"] - field["Y"]).max() < 0.1
     difference = np.abs(table["Counts_Band"] - field["Counts_Band"]) / field["Unc_Counts_Band"]
-    assert difference.max() < 0.7
+    assert difference.max() < 1.5
+    assert np.quantile(difference, 0.98) < 0.6
     assert np.median(difference) < 0.02
 
 

@@ -117,7 +117,7 @@ def test_ts_grows_with_the_source_and_falls_with_the_background():
 
 
 def test_a_neighbour_makes_a_source_harder_to_see():
-    faint, bright = sources((MIDDLE, MIDDLE), scale=0.25), sources((35.0, 32.0))
+    faint, bright = sources((MIDDLE, MIDDLE), scale=0.25), sources((35.0, 32.0), scale=10)
     alone, crowded = ts_of(faint)[0], ts_of(join(faint, bright))[0]
     assert 0 < crowded < 0.7 * alone
 
