@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
 from hypothesis import settings
-from truth_teller import truthful_labels
+from truth_teller import clear_sources, truthful_labels
 
 from psseg.network.store import Calibration, Model
 from psseg.sky.simulation import simulate_tile
@@ -37,16 +37,16 @@ def lat():
 
 @pytest.fixture(scope="session")
 def sky(lat):
-    """Give 8°×10° of sky, the first with bright sources enough."""
+    """Give 8°×10° of sky, the first with enough bright sources that stand alone."""
     center = SkyCoord(40.0, 25.0, unit="deg", frame="galactic")
     for seed in range(100):
         rng = np.random.default_rng(seed)
         simulated = simulate_tile(
             lat, rng=rng, shape=(80, 104), mix="balanced", center=center, years=14.0
         )
-        if 20 <= np.count_nonzero(simulated.truth["TS"] > 64) <= 40:
+        if len(clear_sources(simulated)) >= 6 and len(simulated.truth) < 40:
             return simulated
-    raise RuntimeError("no simulated sky has 20 to 40 bright sources")
+    raise RuntimeError("no simulated sky has six bright sources that stand alone")
 
 
 @pytest.fixture(scope="session")

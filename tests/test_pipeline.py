@@ -13,10 +13,9 @@ from pathlib import Path
 import astropy.units as u
 import numpy as np
 import pytest
-from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.wcs import WCS
-from truth_teller import truthful_labels
+from truth_teller import clear_sources, positions, truthful_labels
 
 from psseg import __version__
 from psseg.catalogue.flags import Flag
@@ -28,10 +27,6 @@ from psseg.products import sha256_of
 from psseg.survey.classes import CLASS_NAMES, IGNORED, SOURCE_CLASSES
 
 ROOT = Path(__file__).parents[1]
-
-
-def positions(table):
-    return SkyCoord(table["RAJ2000"], table["DEJ2000"])
 
 
 def columns(table, prefix):
@@ -50,18 +45,8 @@ def products(truth_teller, sky_files, tmp_path):
     )
 
 
-def clear(sky):
-    """Pick the true sources that are bright and alone, and not at the border."""
-    truth = sky.truth[(sky.truth["TS"] > 64) & (sky.truth["CLASS"] != "")]
-    here = positions(sky.truth[sky.truth["TS"] > 12])
-    near = (positions(truth)[:, None].separation(here[None, :]) < 1.0 * u.deg).sum(axis=1)
-    n_y, n_x = sky.tile.shape
-    inside = (abs(truth["X"] - n_x / 2) < n_x / 2 - 6) & (abs(truth["Y"] - n_y / 2) < n_y / 2 - 6)
-    return truth[(near == 1) & inside & (truth["Extension"] == 0)]
-
-
 def test_the_truth_comes_back(result, sky):
-    truth = clear(sky)
+    truth = clear_sources(sky)
     assert len(truth) >= 5
     nearest, separation, _ = positions(truth).match_to_catalog_sky(positions(result.table))
     found = result.table[nearest]

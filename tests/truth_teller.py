@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import astropy.units as u
 import numpy as np
+from astropy.coordinates import SkyCoord
 
 from psseg.survey.classes import IGNORED
 
@@ -24,3 +26,20 @@ def truthful_labels(simulated):
         wcs=simulated.tile.wcs,
         mask=simulated.tile.mask,
     )
+
+
+def positions(table):
+    return SkyCoord(table["RAJ2000"], table["DEJ2000"])
+
+
+def clear_sources(simulated):
+    """Pick the true point sources that are bright, of a known class, alone, and off the border."""
+    here = simulated.truth[simulated.truth["TS"] > 12]
+    truth = here[(here["TS"] > 64) & (here["CLASS"] != "") & (here["Extension"] == 0)]
+    separation = positions(truth)[:, None].separation(positions(here)[None, :])
+    reach = 0.8 * u.deg + here["Extension"]
+    (n_y, n_x), border = simulated.tile.shape, 6
+    inside = (abs(truth["X"] - n_x / 2) < n_x / 2 - border) & (
+        abs(truth["Y"] - n_y / 2) < n_y / 2 - border
+    )
+    return truth[((separation < reach).sum(axis=1) == 1) & inside]

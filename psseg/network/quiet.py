@@ -1,4 +1,4 @@
-"""TensorFlow's libraries greet the terminal when they are loaded; no setting of theirs stops that."""
+"""TensorFlow greets the terminal when its libraries are loaded; no setting of its own stops that."""
 
 from __future__ import annotations
 

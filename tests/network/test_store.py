@@ -99,10 +99,15 @@ def test_a_model_is_replaced_by_another_even_straight_from_training(folder, netw
 
 def test_nothing_unfinished_is_left(folder):
     assert {path.name for path in folder.iterdir()} == {
+        "card.md",
         "model.json",
         "network.keras",
         "survey.toml",
     }
+
+
+def test_a_card_says_what_the_network_is_for(folder, lat):
+    assert lat.title in (folder / "card.md").read_text()
 
 
 @pytest.mark.parametrize("file", ["network.keras", "survey.toml"])
