@@ -1,4 +1,4 @@
-"""TensorFlow greets the terminal when its libraries are loaded; no setting of its own stops that."""
+"""TensorFlow greets the terminal when its libraries load; no setting of its own stops that."""
 
 from __future__ import annotations
 
