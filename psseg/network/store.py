@@ -23,6 +23,7 @@ import numpy as np
 
 from psseg import __version__
 from psseg.errors import PssegError
+from psseg.network.quiet import quiet_start
 from psseg.survey.schema import from_table
 from psseg.survey.survey import Survey, parse_survey
 
@@ -192,7 +193,8 @@ def load_model(name: str | Path) -> Model:
                 "damaged: install the model anew"
             )
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import keras
+    with quiet_start():
+        import keras
 
     return Model(
         network=keras.saving.load_model(folder / "network.keras", compile=False, safe_mode=True),
