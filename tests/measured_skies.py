@@ -14,7 +14,7 @@ def measure(sky, **options):
     segments = find_segments(
         sky.source_probability, threshold=0.5, pixel_scale=0.1, psf_radius=0.25
     )
-    table = measure_counts(
+    table, segments = measure_counts(
         sky.tile, sky.background, sky.class_probabilities, segments, SURVEY, **options
     )
     return segments, table

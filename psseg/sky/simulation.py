@@ -80,8 +80,8 @@ def simulate_tile(
         "physical": sources as they are on the sky; "balanced": every class as often at every
         place and flux, for training.
     center : SkyCoord, optional
-        Centre of the tile; anywhere on the sky by default, half of the balanced tiles within
-        20° of the plane.
+        Centre of the tile; anywhere on the sky by default, but a third of the balanced tiles
+        within 6°, a quarter within 20° of the plane, where finding sources is hard.
     years : float, optional
         Length of the observation; by default drawn log-uniformly from the survey's range.
     bands_present : numpy.ndarray of bool, shape (n_bands,), optional
@@ -164,10 +164,9 @@ def _place(
 ) -> TileGeometry:
     if center is not None:
         glon, glat = center.galactic.l.deg, center.galactic.b.deg
-    elif mix == "balanced" and rng.uniform() < 0.5:
-        glon, glat = random_centre(rng, latitude=(-20, 20))
     else:
-        glon, glat = random_centre(rng)
+        reach = rng.choice((6, 20, 90), p=(0.35, 0.25, 0.4)) if mix == "balanced" else 90
+        glon, glat = random_centre(rng, latitude=(-reach, reach))
     return TileGeometry(
         glon=float(glon), glat=float(glat), shape=shape, pixel_scale=survey.pixel_scale
     )

@@ -17,6 +17,14 @@ from psseg.sky.spectra import band_fractions
 from psseg.survey.classes import SOURCE_CLASSES
 from psseg.survey.survey import Population, Survey
 
+PLANE_SCALE = 0.5
+"""Scale height, deg, of the crowd that some training tiles have on the Galactic plane: that of the
+bright unassociated sources of 4FGL-DR4."""
+
+PLANE_CROWD = (0.3, 6.0)
+"""Range of its density at b = 0, per deg²: 4FGL-DR4 and what it leaves unresolved hold up to four
+above the threshold there in the inner Galaxy."""
+
 __all__ = [
     "SourceList",
     "class_density",
@@ -233,13 +241,14 @@ def draw_physical(
 def _draw_positions(
     population: Population, geometry: TileGeometry, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw a Poisson number of positions by thinning a uniform field."""
+    """Draw a Poisson number of positions by thinning a field uniform in pixels."""
     peak = sky_density(population, *geometry.nearest_to_centre)
     total = _total_above(population, population.flux_range[0])
     n = rng.poisson(total * float(peak) * geometry.padded_area)
     x, y = geometry.draw_padded_positions(n, rng)
     glon, glat = geometry.to_galactic(x, y)
-    keep = rng.uniform(0, peak, n) < sky_density(population, glon, glat)
+    pixel_area = geometry.relative_area[np.rint(y).astype(int), np.rint(x).astype(int)]
+    keep = rng.uniform(0, peak, n) < sky_density(population, glon, glat) * pixel_area
     return x[keep], y[keep]
 
 
@@ -249,14 +258,15 @@ def draw_balanced(
     rng: np.random.Generator,
     *,
     threshold: float,
-    density: tuple[float, float] = (6.0, 120.0),
+    density: tuple[float, float] = (6.0, 150.0),
 ) -> SourceList:
     """Draw the sources of a training tile: each class as often, at every latitude and flux.
 
     Sources too faint to be found are drawn as they are on the sky: they are the confusion
     background. Above half the `threshold` the three classes are equally frequent, a population
     within its class in proportion to the square root of its number, and fluxes follow
-    dN/dS ∝ S^-1.7 up to a thousand times the threshold.
+    dN/dS ∝ S^-1.7 up to a thousand times the threshold. On half the tiles that the Galactic plane
+    crosses, a crowd hugs it.
 
     Parameters
     ----------
@@ -275,7 +285,8 @@ def draw_balanced(
     faint = draw_physical(survey, geometry, rng, below=threshold / 2)
     per_100_deg2 = np.exp(rng.uniform(*np.log(density)))
     n = rng.poisson(per_100_deg2 * geometry.padded_area * (180 / np.pi) ** 2 / 100)
-    x, y = geometry.draw_padded_positions(n, rng)
+    x, y = np.hstack([geometry.draw_padded_positions(n, rng), _draw_plane_crowd(geometry, rng)])
+    n = len(x)
     flux = _power_law(rng, n, threshold / 2, threshold * 1000, slope=1.7)
     index = _draw_populations(survey, n, rng)
     parts = [faint]
@@ -283,6 +294,19 @@ def draw_balanced(
         chosen = index == number
         parts.append(_complete(survey, int(number), x[chosen], y[chosen], flux[chosen], rng))
     return _concatenate(parts)
+
+
+def _draw_plane_crowd(
+    geometry: TileGeometry, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw positions that crowd on the Galactic plane, for every other tile."""
+    peak = np.exp(rng.uniform(*np.log(PLANE_CROWD))) * (rng.uniform() < 0.5)
+    nearest = np.exp(-geometry.nearest_to_centre[1] / PLANE_SCALE)
+    n = rng.poisson(peak * nearest * geometry.padded_area * (180 / np.pi) ** 2)
+    x, y = geometry.draw_padded_positions(n, rng)
+    _, glat = geometry.to_galactic(x, y)
+    keep = rng.uniform(0, nearest, n) < np.exp(-np.abs(glat) / PLANE_SCALE)
+    return x[keep], y[keep]
 
 
 def _draw_populations(survey: Survey, n: int, rng: np.random.Generator) -> np.ndarray:

@@ -122,9 +122,10 @@ def draw_class_map(
 ) -> np.ndarray:
     """Class of every pixel of the padded tile.
 
-    A source is drawn where it contributes most of all sources: on a disc for a point, on its own
-    extent for an extended one. Sources that are neither invisible nor detectable, and those whose
-    class is not known, are ignored.
+    A source is drawn where it is the nearest of all, in units of its width: on a disc for a point,
+    on its own extent for an extended one. Brightness does not matter: a faint source beside a
+    bright one has its own disc, if it is detectable there. Sources that are neither invisible nor
+    detectable, and those whose class is not known, are ignored.
 
     Parameters
     ----------
@@ -140,14 +141,15 @@ def draw_class_map(
     numpy.ndarray of uint8, shape (n_y, n_x)
     """
     class_map = np.zeros(shape, np.uint8)
-    brightest = np.zeros(shape)
+    nearest = np.zeros(shape)
     visible = np.flatnonzero(ts >= survey.labels.invisible_ts)
     core = survey.labels.radius / survey.pixel_scale
     radii = (sources.radius[visible] / survey.pixel_scale).tolist()
     values = _label_values(survey, sources.population[visible], ts[visible])
+    weights = np.minimum(ts[visible] / survey.labels.detectable_ts, 1).tolist()
     positions = sources.x[visible].tolist(), sources.y[visible].tolist()
-    for source in zip(*positions, radii, ts[visible].tolist(), values, strict=True):
-        _draw_source(class_map, brightest, core, *source)
+    for source in zip(*positions, radii, weights, values, strict=True):
+        _draw_source(class_map, nearest, core, *source)
     return class_map
 
 
@@ -161,24 +163,24 @@ def _label_values(survey: Survey, population: np.ndarray, ts: np.ndarray) -> lis
 
 def _draw_source(
     class_map: np.ndarray,
-    brightest: np.ndarray,
+    nearest: np.ndarray,
     core: float,
     x: float,
     y: float,
     radius: float,
-    ts: float,
+    weight: float,
     value: int,
 ) -> None:
-    """Draw one source's disc where its light, a Gaussian or a flat disc of unit ts, wins."""
+    """Draw one source's disc where its Gaussian, of `weight` (0 to 1) in all, is the highest."""
     reach = max(core, radius)
     area = _within(y, reach, class_map.shape[0]), _within(x, reach, class_map.shape[1])
     dy, dx = (np.arange(s.start, s.stop) - at for s, at in zip(area, (y, x), strict=True))
     distance2 = dx * dx + (dy * dy)[:, None]
     width2 = (core / 1.5) ** 2 + radius**2
-    light = ts / width2 * np.exp(-distance2 / (2 * width2))
-    wins = (distance2 <= reach**2) & (light > brightest[area])
+    height = weight / width2 * np.exp(-distance2 / (2 * width2))
+    wins = (distance2 <= reach**2) & (height > nearest[area])
     class_map[area][wins] = value
-    brightest[area][wins] = light[wins]
+    nearest[area][wins] = height[wins]
 
 
 def _within(position: float, reach: float, n: int) -> slice:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from psseg.sky.sources import (
     sky_density,
 )
 from psseg.sky.spectra import band_fractions
-from psseg.survey.classes import SOURCE_CLASSES, class_of_code
+from psseg.survey.classes import CODES, SOURCE_CLASSES, class_of_code
 from psseg.survey.survey import load_survey
 
 SURVEY = load_survey("fermi-lat")
@@ -152,6 +153,20 @@ def test_drawn_numbers_follow_the_sky(place):
     )
     drawn = sum(len(draw_physical(survey, geometry, rng)) for _ in range(20))
     assert drawn / 20 == pytest.approx(expected, abs=4 * np.sqrt(expected / 20))
+
+
+def test_positions_are_uniform_per_solid_angle():
+    blazars = replace(POPULATIONS["bll"], n_above=700 * POPULATIONS["bll"].n_above)
+    survey, geometry = replace(SURVEY, populations=(blazars,)), tile(side=256)
+    drawn = draw_physical(survey, geometry, np.random.default_rng(13))
+    per_sr = number_above(blazars, blazars.flux_range[0]) / (4 * np.pi)
+    expected = per_sr * geometry.relative_area.sum() * geometry.pixel_area
+    assert expected > 20_000
+    assert len(drawn) == pytest.approx(expected, abs=4 * np.sqrt(expected))
+    # Around the tangent point, out to the border, 1 - cos of the angle is then uniform.
+    tangent = np.hypot(drawn.x - 159.5, drawn.y - 159.5) * np.radians(0.1)
+    height, highest = (1 - 1 / np.hypot(1, t) for t in (tangent, np.radians(16.0)))
+    assert kstest(height[height < highest] / highest, "uniform").pvalue > 1e-3
 
 
 def test_sources_below_a_limit_only():
@@ -294,6 +309,51 @@ def test_source_density_is_that_of_4fgl(catalogue, latitudes, flux, tolerance):
     assert expected == pytest.approx(there.sum(), rel=tolerance)
 
 
+GROUPS = {
+    "young pulsar": ("psr",),
+    "millisecond pulsar": ("msp",),
+    "blazar": CODES["blazar"],
+    "remnant or nebula": ("snr", "pwn", "spp", "sfr"),
+    "globular cluster": ("glc",),
+    "binary": ("hmb", "lmb", "bin", "nov"),
+    "galaxy": ("sbg", "gal", "rdg", "agn", "css", "ssrq", "sey", "nlsy1"),
+    "unassociated": ("unk", ""),
+}
+RINGS = ((0, 1), (1, 2), (2, 5), (5, 20), (20, 90))
+TOO_MANY = {
+    ("young pulsar", (0, 1)): "104 for 72 in 4FGL; above 5e-9 their number is right",
+    ("young pulsar", (5, 20)): "25 for 13 in 4FGL; above 5e-9 their number is right",
+    ("unassociated", (5, 20)): "53 for 25 in 4FGL; from 3e-10 to 1e-9 their number is right",
+}
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("group", "latitudes"),
+    [
+        pytest.param(
+            *cell,
+            marks=pytest.mark.xfail(
+                cell in TOO_MANY, reason=TOO_MANY.get(cell, "none"), strict=True
+            ),
+        )
+        for cell in product(GROUPS, RINGS)
+    ],
+)
+def test_every_kind_is_as_common_as_in_4fgl_at_every_latitude(catalogue, group, latitudes):
+    low, high = latitudes
+    latitude, flux = np.abs(catalogue["GLAT"]), 1e-9
+    there = (latitude >= low) & (latitude < high) & (catalogue["Flux1000"] > flux)
+    counted = np.isin(source_codes(catalogue)[there], GROUPS[group]).sum()
+    expected = sum(
+        float(number_above(p, flux)) * share_between(p, low, high)
+        for p in SURVEY.populations
+        if p.code in GROUPS[group]
+    )
+    poisson = 2 * np.sqrt(max(counted, expected))
+    assert expected == pytest.approx(counted, abs=max(0.35 * counted, poisson))
+
+
 @pytest.mark.data
 @pytest.mark.parametrize(
     ("name", "latitudes", "flux"),
@@ -313,18 +373,21 @@ def test_classes_are_as_common_as_in_4fgl(catalogue, name, latitudes, flux):
     assert expected == pytest.approx(counted, rel=0.3)
 
 
-@pytest.mark.data
-@pytest.mark.parametrize("code", ["fsrq", "bll", "bcu", "psr", "msp"])
-@pytest.mark.parametrize(("upper", "lower"), [((3, 10), (0.3, 1)), ((1, 3), (0.3, 1))])
-def test_colours_are_those_of_4fgl(catalogue, code, upper, lower):
+def source_codes(catalogue):
+    return np.char.strip(np.char.lower(catalogue["CLASS1"].astype(str)))
+
+
+def measured_colours(catalogue, code, upper, lower):
+    """Logarithm of the ratio of photon fluxes in two bands, GeV, of bright sources of 4FGL."""
     edges = [0.05, 0.1, 0.3, 1, 3, 10, 30, 100, 1000]  # GeV, the catalogue's bands
-    bright = (np.char.strip(np.char.lower(catalogue["CLASS1"].astype(str))) == code) & (
-        catalogue["Signif_Avg"] > 15
-    )
+    bright = (source_codes(catalogue) == code) & (catalogue["Signif_Avg"] > 15)
     bands = catalogue["Flux_Band"][bright]
-    measured = np.log10(bands[:, edges.index(upper[0])] / bands[:, edges.index(lower[0])])
+    return np.log10(bands[:, edges.index(upper[0])] / bands[:, edges.index(lower[0])])
+
+
+def drawn_colours(code, upper, lower, n=4000):
+    """Draw the same from the spectra of a population."""
     population, rng = POPULATIONS[code], np.random.default_rng(12)
-    n = 4000
     curvature = rng.normal(*population.curvature, n)
     drawn = band_fractions(
         population.spectrum,
@@ -333,7 +396,31 @@ def test_colours_are_those_of_4fgl(catalogue, code, upper, lower):
         index=rng.normal(*population.index, n),
         curvature=10**curvature if code in ("psr", "msp") else np.maximum(curvature, 0),
     )
-    colour = np.log10(drawn[:, -1] / drawn[:, 0])
-    scatter = np.ptp(np.percentile(measured, [16, 84])) / 2
-    assert np.median(colour) == pytest.approx(np.median(measured), abs=scatter)
-    assert np.ptp(np.percentile(colour, [16, 84])) / 2 == pytest.approx(scatter, rel=0.6)
+    return np.log10(drawn[:, -1] / drawn[:, 0])
+
+
+def half_width(values):
+    return np.ptp(np.percentile(values, [16, 84])) / 2
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("code", ["psr", "msp", "fsrq", "bll", "pwn", "snr"])
+@pytest.mark.parametrize(
+    ("upper", "lower"),
+    [((1, 3), (0.3, 1)), ((3, 10), (0.3, 1)), ((3, 10), (1, 3)), ((10, 30), (1, 3))],
+)
+def test_median_colours_are_those_of_4fgl(catalogue, code, upper, lower):
+    measured = measured_colours(catalogue, code, upper, lower)
+    error = 1.25 * half_width(measured) / np.sqrt(len(measured))  # of the median
+    median = np.median(drawn_colours(code, upper, lower))
+    assert median == pytest.approx(np.median(measured), abs=0.12 + error)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("code", ["fsrq", "bll", "bcu", "psr", "msp"])
+@pytest.mark.parametrize(("upper", "lower"), [((3, 10), (0.3, 1)), ((1, 3), (0.3, 1))])
+def test_colours_are_those_of_4fgl(catalogue, code, upper, lower):
+    measured = measured_colours(catalogue, code, upper, lower)
+    drawn, scatter = drawn_colours(code, upper, lower), half_width(measured)
+    assert np.median(drawn) == pytest.approx(np.median(measured), abs=scatter)
+    assert half_width(drawn) == pytest.approx(scatter, rel=0.6)

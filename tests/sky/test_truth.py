@@ -183,17 +183,24 @@ def test_a_source_of_unknown_class_is_ignored_however_bright():
     assert class_map(sources((32, 32), code="unk"), [1000])[32, 32] == IGNORED
 
 
-def test_the_brighter_source_wins_where_two_meet():
-    listed = join(sources((30, 32), code="psr"), sources((33, 32), code="bll"))
-    for ts, winner in (((500, 20), SourceClass.PULSAR), ((20, 500), SourceClass.BLAZAR)):
-        drawn = class_map(listed, ts)
-        assert drawn[32, 31] == winner
-        assert drawn[32, 32] == winner
-        assert {drawn[32, 30], drawn[32, 33]} >= {winner}
+@pytest.mark.parametrize("ts", [(500, 20), (20, 500), (50, 50)])
+def test_the_nearer_source_wins_where_two_meet_however_bright(ts):
+    listed = join(sources((30, 32), code="psr"), sources((31.4, 32), code="bll"))
+    drawn = class_map(listed, ts)
+    # Both discs, of 1.5 pixels, hold the two pixels in the middle.
+    pulsar, blazar = [SourceClass.PULSAR] * 2, [SourceClass.BLAZAR] * 2
+    assert drawn[32, 29:33].tolist() == pulsar + blazar
+
+
+def test_a_source_too_faint_for_a_label_yields_to_one_that_has_it():
+    listed = join(sources((30, 32), code="psr"), sources((31.4, 32), code="bll"))
+    detectable, invisible = SURVEY.labels.detectable_ts, SURVEY.labels.invisible_ts
+    clear, faint = (class_map(listed, (100, ts))[32, 31] for ts in (detectable, invisible))
+    assert (clear, faint) == (SourceClass.BLAZAR, SourceClass.PULSAR)
 
 
 def test_the_order_of_sources_does_not_matter():
-    one, other = sources((30, 32), code="psr"), sources((33, 31), code="bll")
+    one, other = sources((30, 32), code="psr"), sources((31.4, 31), code="bll")
     assert np.array_equal(
         class_map(join(one, other), [40, 60]), class_map(join(other, one), [60, 40])
     )
@@ -209,11 +216,13 @@ def test_an_extended_source_covers_its_extent_and_a_point_on_it_shows():
     assert (drawn[distance <= 10] == SourceClass.OTHER).mean() > 0.9
 
 
-@pytest.mark.parametrize("place", [(-4.0, 20.0), (-0.5, -0.5), (63.4, 70.0), (1.0, 63.4)])
+@pytest.mark.parametrize(
+    "place", [(-4.0, 20.0), (-0.5, -0.5), (63.4, 70.0), (1.0, 63.4), (64.2, 20.0)]
+)
 def test_sources_beyond_the_border_are_cut(place):
     drawn = class_map(sources(place), [50])
     y, x = np.mgrid[:64, :64]
-    inside = np.hypot(x - place[0], y - place[1]) <= 2.5
+    inside = np.hypot(x - place[0], y - place[1]) <= SURVEY.labels.radius / SURVEY.pixel_scale
     assert np.array_equal(drawn == SourceClass.BLAZAR, inside)
 
 
