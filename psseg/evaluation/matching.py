@@ -113,8 +113,8 @@ class MatchedTables:
         the 68 % ellipse in its direction), `CHANCE` (share of moved positions that found a match),
         `TRUE_ROW`, `TRUE_CLASS`, `TRUE_FLUX1000`, `TRUE_TS`, `TRUE_EXTENSION`.
     truths : QTable
-        The truth with `COUNTED`, `FOUND` (matched), `FOUND_PROB` and `FOUND_FLUX1000` of the
-        detection, `SEPARATION`.
+        The truth with `COUNTED`, `FOUND` (matched by a detection that the catalogue holds),
+        `FOUND_PROB` and `FOUND_FLUX1000` of the detection or candidate, `SEPARATION`.
     """
 
     detections: QTable
@@ -301,11 +301,18 @@ def _with_matches(catalogue: QTable, truth: QTable, true_row: NDArray[np.int64])
     classes = np.full(len(catalogue), "", dtype="U16")
     classes[hit] = np.char.strip(np.asarray(truth["CLASS"], dtype=str)[source])
     detections["TRUE_CLASS"] = classes
-    truths["FOUND"] = np.isin(np.arange(len(truth)), source)
+    truths["FOUND"] = np.isin(np.arange(len(truth)), source[_selected(catalogue)[hit]])
     truths["SEPARATION"] = _placed(offset, source, len(truth)) * u.deg
     truths["FOUND_PROB"] = _placed(column(catalogue, "SOURCE_PROB")[hit], source, len(truth))
     truths["FOUND_FLUX1000"] = _placed(column(catalogue, "FLUX1000")[hit], source, len(truth))
     return MatchedTables(detections=detections, truths=truths)
+
+
+def _selected(catalogue: QTable) -> NDArray[np.bool_]:
+    """Say which detections the catalogue holds: all, but for candidates below its threshold."""
+    if "SELECTED" not in catalogue.colnames:
+        return np.ones(len(catalogue), dtype=bool)
+    return np.asarray(catalogue["SELECTED"], dtype=bool)
 
 
 def _placed(values: NDArray[np.float64], rows: NDArray[np.int64], size: int) -> NDArray[np.float64]:

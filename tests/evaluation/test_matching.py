@@ -105,6 +105,15 @@ def test_a_source_nobody_can_see_excuses_no_detection(make_catalogue, make_truth
     assert not tables.truths["FOUND"][0]
 
 
+def test_a_candidate_below_the_threshold_finds_nothing(make_catalogue, make_truth):
+    catalogue = make_catalogue([10.0, 20.0], [0.0, 0.0])
+    catalogue["SELECTED"] = [False, True]
+    tables = match_catalogue(catalogue, make_truth([10.0, 20.0], [0.0, 0.0]))
+    assert tables.detections["MATCHED"].tolist() == [True, True]
+    assert tables.truths["FOUND"].tolist() == [False, True]
+    assert np.isfinite(tables.truths["FOUND_PROB"]).all()
+
+
 def test_both_tables_say_what_was_matched_to_what(make_catalogue, make_truth):
     catalogue = make_catalogue([10.0, 20.0, 30.05], [0.0, 0.0, 0.0], flux=[1e-9, 2e-9, 3e-9])
     truth = make_truth([30.0, 10.1], [0.0, 0.0], flux=[4e-9, 5e-9], classes=["pulsar", "other"])
