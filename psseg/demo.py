@@ -17,6 +17,7 @@ from psseg.products import check_writable
 from psseg.sky.simulation import simulate_tile
 from psseg.sky.tile_files import TileFiles, read_truth, tile_files, write_simulated_tile
 from psseg.survey.classes import SOURCE_CLASSES
+from psseg.survey.survey import counts_survey
 
 __all__ = ["Demo", "compare_with_truth", "comparison_table", "run_demo"]
 
@@ -83,10 +84,11 @@ def run_demo(
         [*vars(files).values(), *product_paths(files.counts, folder).all], overwrite=overwrite
     )
     network = load_model(model)
+    survey = counts_survey(network.survey)
     simulated = simulate_tile(
-        network.survey, rng=np.random.default_rng(seed), shape=SHAPE, center=CENTER, years=YEARS
+        survey, rng=np.random.default_rng(seed), shape=SHAPE, center=CENTER, years=YEARS
     )
-    write_simulated_tile(simulated, folder, STEM, network.survey, overwrite=overwrite)
+    write_simulated_tile(simulated, folder, STEM, survey, overwrite=overwrite)
     products = catalogue(
         files.counts,
         folder,

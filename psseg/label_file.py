@@ -9,23 +9,26 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy.io import fits
+from astropy.wcs import WCS
 from photutils.segmentation import SegmentationImage
 
 from psseg.products import image_hdu
 from psseg.survey.classes import CLASS_NAMES, IGNORED
+from psseg.tiles.noise import Noise
+from psseg.tiles.radio_image import RadioImage
 
 if TYPE_CHECKING:
     from psseg.network.labelling import LabelMap
 
-__all__ = ["class_map", "write_labels"]
+__all__ = ["class_map", "plane_names", "write_image_labels", "write_labels"]
 
 
-def class_map(label_map: LabelMap) -> np.ndarray:
+def class_map(probabilities: np.ndarray) -> np.ndarray:
     """Give the most probable class of each pixel, from the map alone.
 
     Parameters
     ----------
-    label_map : LabelMap
+    probabilities : numpy.ndarray, shape (4, n_y, n_x)
         Class probabilities, NaN where masked.
 
     Returns
@@ -33,7 +36,6 @@ def class_map(label_map: LabelMap) -> np.ndarray:
     numpy.ndarray of uint8, shape (n_y, n_x)
         Values of :class:`~psseg.survey.classes.SourceClass`; 255 where masked.
     """
-    probabilities = label_map.class_probabilities
     blank = ~np.isfinite(probabilities).all(axis=0)
     best = np.argmax(np.nan_to_num(probabilities), axis=0)
     return np.where(blank, IGNORED, best).astype(np.uint8)
@@ -66,17 +68,77 @@ def write_labels(
     -----
     HDUs are ``CLASS_MAP``, ``CLASS_PROBABILITIES``, ``SEGMENTS`` and ``BACKGROUND``.
     """
-    image = partial(image_hdu, wcs=label_map.wcs)
-    classes = image(class_map(label_map), name="CLASS_MAP")
+    background = image_hdu(
+        label_map.background, name="BACKGROUND", planes=band_names, wcs=label_map.wcs
+    )
+    background.header["BUNIT"] = "count"
+    hdus = _label_hdus(label_map.class_probabilities, segments, label_map.wcs)
+    fits.HDUList([fits.PrimaryHDU(header=header), *hdus, background]).writeto(path, checksum=True)
+
+
+def write_image_labels(
+    path: str | Path,
+    class_probabilities: np.ndarray,
+    image: RadioImage,
+    noise: Noise,
+    *,
+    segments: SegmentationImage | None = None,
+    header: fits.Header,
+) -> None:
+    """Write the label map of a radio image.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    class_probabilities : numpy.ndarray, shape (4, n_y, n_x)
+        On the image's pixels, NaN where blank.
+    image : RadioImage
+    noise : Noise
+        Local rms and mean of each plane.
+    segments : SegmentationImage, shape (n_y, n_x), optional
+        Which pixels belong to which source; left out where sources were not looked for.
+    header : astropy.io.fits.Header
+        Provenance, for the primary HDU.
+
+    Notes
+    -----
+    HDUs are ``CLASS_MAP``, ``CLASS_PROBABILITIES``, ``SEGMENTS``, ``RMS`` and ``MEAN``.
+    """
+    hdus = _label_hdus(class_probabilities, segments, image.wcs)
+    for name, values in (("RMS", noise.rms), ("MEAN", noise.mean)):
+        hdus.append(image_hdu(values, name=name, planes=plane_names(image), wcs=image.wcs))
+        hdus[-1].header["BUNIT"] = "Jy/beam"
+    fits.HDUList([fits.PrimaryHDU(header=header), *hdus]).writeto(path, checksum=True)
+
+
+def plane_names(image: RadioImage) -> list[str]:
+    """Name the planes of a radio image after Stokes parameter and frequency.
+
+    Parameters
+    ----------
+    image : RadioImage
+
+    Returns
+    -------
+    list of str
+    """
+    return [
+        f"Stokes {stokes}" + (f" {frequency / 1e6:.6g} MHz" if np.isfinite(frequency) else "")
+        for stokes, frequency in zip(image.stokes, image.frequencies, strict=True)
+    ]
+
+
+def _label_hdus(
+    class_probabilities: np.ndarray, segments: SegmentationImage | None, wcs: WCS
+) -> list[fits.ImageHDU]:
+    """Class map, class probabilities and, if there are any, segments."""
+    image = partial(image_hdu, wcs=wcs)
+    classes = image(class_map(class_probabilities), name="CLASS_MAP")
     for value, name in enumerate(CLASS_NAMES):
         classes.header[f"CLASS{value}"] = name
     classes.header["MASKED"] = (IGNORED, "value of pixels without data")
-    probabilities = image(
-        label_map.class_probabilities, name="CLASS_PROBABILITIES", planes=CLASS_NAMES
-    )
-    background = image(label_map.background, name="BACKGROUND", planes=band_names)
-    background.header["BUNIT"] = "count"
-    hdus = [fits.PrimaryHDU(header=header), classes, probabilities, background]
+    hdus = [classes, image(class_probabilities, name="CLASS_PROBABILITIES", planes=CLASS_NAMES)]
     if segments is not None:
-        hdus.insert(3, image(segments.data.astype(np.int32), name="SEGMENTS"))
-    fits.HDUList(hdus).writeto(path, checksum=True)
+        hdus.append(image(segments.data.astype(np.int32), name="SEGMENTS"))
+    return hdus

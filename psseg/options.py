@@ -7,20 +7,28 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from psseg.errors import PssegError
+
 if TYPE_CHECKING:
     from astropy.coordinates import SkyCoord
+
+    from psseg.tiles.beam import Beam
 
 __all__ = [
     "COUNT",
     "FILE",
     "SIDE_LIMITS",
     "YEARS_LIMITS",
+    "BeamShape",
     "SkyPosition",
     "diffuse_options",
     "folder_option",
+    "image_options",
     "map_options",
+    "mix_option",
     "overwrite_option",
     "seed_option",
+    "setup_option",
 ]
 
 FILE = click.Path(path_type=Path)
@@ -48,6 +56,25 @@ class SkyPosition(click.ParamType):
             self.fail(f"{value!r} is no position; want degrees such as 83.63,22.01", param, ctx)
 
 
+class BeamShape(click.ParamType):
+    """A beam such as ``15`` or ``11.2,9.3,75``: FWHM in arcsec, position angle in deg."""
+
+    name = "MAJOR[,MINOR[,PA]]"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Beam:
+        """Make a Beam; round and at angle 0 unless more is given."""
+        from psseg.tiles.beam import Beam
+
+        if isinstance(value, Beam):
+            return value
+        try:
+            major, *rest = (float(part) for part in str(value).split(","))
+            minor, angle = (*rest, *(major, 0.0)[len(rest) :])
+            return Beam(major=major / 3600, minor=minor / 3600, angle=angle)
+        except (ValueError, PssegError):
+            self.fail(f"{value!r} is no beam; want arcsec and deg such as 11.2,9.3,75", param, ctx)
+
+
 def _together(*options: Any) -> Any:
     """Apply options that several commands share, in the order they are listed."""
 
@@ -67,6 +94,20 @@ seed_option = click.option(
 )
 folder_option = click.option(
     "-o", "--output", type=FILE, required=True, metavar="DIR", help="Folder for the products."
+)
+mix_option = click.option(
+    "--mix",
+    type=click.Choice(["physical", "balanced"]),
+    default="physical",
+    show_default=True,
+    help="Classes as common as on the sky, or alike as in training.",
+)
+setup_option = click.option(
+    "--setup",
+    "setups",
+    multiple=True,
+    metavar="NAME",
+    help="Observation after a well-known survey (racs-mid, emu, vlass, lotss); without it, drawn.",
 )
 map_options = _together(
     click.option(
@@ -91,6 +132,31 @@ map_options = _together(
         type=click.FloatRange(min=0, min_open=True),
         metavar="DEG",
         help="Side of the field to read; without it, all there is.",
+    ),
+)
+image_options = _together(
+    click.option(
+        "--plane",
+        "planes",
+        type=FILE,
+        multiple=True,
+        metavar="FILE",
+        help="Another plane of the same radio image: a second frequency, or Stokes V. May be given "
+        "more than once.",
+    ),
+    click.option(
+        "--beam",
+        type=BeamShape(),
+        help="Beam of a radio image whose header has none: FWHM in arcsec, position angle in deg.",
+    ),
+    click.option(
+        "--frequency",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="HZ",
+        help="Frequency of a radio image whose header has none.",
+    ),
+    click.option(
+        "--reproject", is_flag=True, help="Bring planes on other grids to that of the radio image."
     ),
 )
 diffuse_options = _together(

@@ -14,6 +14,7 @@ from astropy.coordinates import SkyCoord
 from astropy.table import Table
 from astropy.visualization import AsinhStretch, ImageNormalize
 from astropy.visualization.wcsaxes import WCSAxes
+from astropy.wcs import WCS
 from astropy.wcs.utils import wcs_to_celestial_frame
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgba
@@ -26,7 +27,16 @@ from scipy.ndimage import gaussian_filter
 from psseg.survey.classes import CLASS_COLOURS, SOURCE_CLASSES
 from psseg.tiles.tile import Tile
 
-__all__ = ["CLASS_MARKERS", "catalogue_figure", "plot_catalogue"]
+__all__ = [
+    "CLASS_MARKERS",
+    "DPI",
+    "MASKED",
+    "PANEL_INCHES",
+    "catalogue_figure",
+    "class_legend",
+    "dress_axes",
+    "plot_catalogue",
+]
 
 CLASS_MARKERS = {"pulsar": "^", "blazar": "o", "other": "s"}
 """Told apart without colour too."""
@@ -86,10 +96,13 @@ def catalogue_figure(tile: Tile, table: Table, segments: SegmentationImage) -> F
     _draw_map(map_axes, tile)
     _draw_segments(segment_axes, tile, table, segments)
     for axes, title in ((map_axes, f"{tile.name}: counts"), (segment_axes, "segments by class")):
-        _dress(axes, tile, title)
+        dress_axes(axes, tile.wcs, tile.shape, title)
     _draw_sources(map_axes, tile, table)
     figure.legend(
-        handles=_legend(table), loc="outside lower center", ncols=len(SOURCE_CLASSES), frameon=False
+        handles=class_legend(table),
+        loc="outside lower center",
+        ncols=len(SOURCE_CLASSES),
+        frameon=False,
     )
     return figure
 
@@ -113,13 +126,14 @@ def _draw_segments(axes: WCSAxes, tile: Tile, table: Table, segments: Segmentati
     axes.imshow(image, origin="lower", interpolation="nearest")
 
 
-def _dress(axes: WCSAxes, tile: Tile, title: str) -> None:
-    n_y, n_x = tile.shape
+def dress_axes(axes: WCSAxes, wcs: WCS, shape: tuple[int, int], title: str) -> None:
+    """Give the panel of a map its limits, title, grid and names of the coordinates."""
+    n_y, n_x = shape
     axes.set_xlim(-0.5, n_x - 0.5)
     axes.set_ylim(-0.5, n_y - 0.5)
     axes.set_title(title)
     axes.coords.grid(color="0.6", alpha=0.4, linestyle=":")
-    galactic = wcs_to_celestial_frame(tile.wcs).name == "galactic"
+    galactic = wcs_to_celestial_frame(wcs).name == "galactic"
     names = ("Galactic longitude", "Galactic latitude") if galactic else ("RA", "Dec")
     for coordinate, name in zip(axes.coords, names, strict=True):
         coordinate.set_axislabel(name)
@@ -195,7 +209,8 @@ def _overlap(one: tuple[float, ...], two: tuple[float, ...]) -> bool:
     return one[0] < two[1] and two[0] < one[1] and one[2] < two[3] and two[2] < one[3]
 
 
-def _legend(table: Table) -> list[Line2D]:
+def class_legend(table: Table) -> list[Line2D]:
+    """Give a legend entry per class, with the number of its sources."""
     classes = np.asarray(table["CLASS"]).astype(str)
     return [
         Line2D([], [], label=f"{name} ({np.count_nonzero(classes == name)})", **_marker(name))

@@ -23,9 +23,11 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 
 from psseg.errors import PssegError
+from psseg.sky.source_counts import class_densities
 from psseg.sky.sources import class_density
 from psseg.survey.classes import SOURCE_CLASSES
-from psseg.survey.survey import Survey
+from psseg.survey.continuum import ContinuumSurvey
+from psseg.survey.survey import AnySurvey
 
 __all__ = ["check_priors", "class_priors", "read_priors"]
 
@@ -39,7 +41,12 @@ def check_priors(priors: str | Path) -> None:
 
 
 def class_priors(
-    priors: str | Path, survey: Survey, *, positions: SkyCoord, flux: np.ndarray | None = None
+    priors: str | Path,
+    survey: AnySurvey,
+    *,
+    positions: SkyCoord,
+    flux: np.ndarray | None = None,
+    frequency: float = np.nan,
 ) -> np.ndarray:
     """Give the expected relative density of each class at each source.
 
@@ -47,13 +54,15 @@ def class_priors(
     ----------
     priors : str or Path
         "physical", "balanced", or the path of a file (see above).
-    survey : Survey
+    survey : Survey or ContinuumSurvey
         The survey whose populations "physical" stands for.
     positions : SkyCoord, shape (n_sources,)
         Where the sources are.
     flux : numpy.ndarray, shape (n_sources,), optional
-        Photon flux 1-100 GeV, cm⁻² s⁻¹; used by "physical" alone. Without it, the density is that
-        of sources of all fluxes.
+        Photon flux 1-100 GeV, cm⁻² s⁻¹, or integrated flux density, Jy; used by "physical" alone.
+        For counts it may be left out: the density is then that of sources of all fluxes.
+    frequency : float
+        Of flux densities, Hz; where it is not known, the survey's reference frequency is taken.
 
     Returns
     -------
@@ -70,11 +79,25 @@ def class_priors(
     if str(priors) == "balanced":
         density = np.ones((len(glat), len(SOURCE_CLASSES)))
     elif str(priors) == "physical":
-        density = class_density(survey, glon=glon, glat=glat, flux=flux)
+        density = _physical(survey, glon, glat, flux, frequency)
     else:
         edges, table = read_priors(priors)
         density = table[np.clip(np.searchsorted(edges, np.abs(glat), "right") - 1, 0, None)]
     return density / density.sum(axis=1, keepdims=True)
+
+
+def _physical(
+    survey: AnySurvey,
+    glon: np.ndarray,
+    glat: np.ndarray,
+    flux: np.ndarray | None,
+    frequency: float,
+) -> np.ndarray:
+    if isinstance(survey, ContinuumSurvey):
+        at = frequency if np.isfinite(frequency) else survey.reference_frequency
+        fluxes = np.full(len(glat), np.nan) if flux is None else flux
+        return class_densities(survey, fluxes, at, glat)
+    return class_density(survey, glon=glon, glat=glat, flux=flux)
 
 
 def read_priors(path: str | Path) -> tuple[np.ndarray, np.ndarray]:

@@ -7,29 +7,32 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from psseg.evaluation import calibrate
+from psseg.evaluation import calibrate, calibrate_radio
 from psseg.evaluation.run import raw_calibration
 from psseg.network.store import Model, load_model, save_model, update_calibration
-from psseg.survey.survey import Survey
+from psseg.survey.survey import AnySurvey
 
 if TYPE_CHECKING:
     from psseg.network.training import TrainingSettings
 
 __all__ = ["CALIBRATION_TILES", "train_model"]
 
-CALIBRATION_TILES = 96
-"""Of 256² pixels: one and a half skies, some thousand detections to fit a few numbers to."""
+CALIBRATION_TILES = 48
+"""Of 256² pixels: three quarters of a sky, some thousand detections to fit a few numbers to."""
+
+CALIBRATION_IMAGES = 12
+"""Of 1024² pixels and of each mix: some thousand detections."""
 
 logger = logging.getLogger(__name__)
 
 
 def train_model(
-    survey: Survey,
+    survey: AnySurvey,
     folder: str | Path,
     *,
     settings: TrainingSettings | None = None,
     resume: bool = False,
-    calibration_tiles: int = CALIBRATION_TILES,
+    calibration_tiles: int | None = None,
     processes: int = 2,
     progress: bool = False,
 ) -> Model:
@@ -37,7 +40,7 @@ def train_model(
 
     Parameters
     ----------
-    survey : Survey
+    survey : Survey or ContinuumSurvey
         What to train for.
     folder : str or Path
         Becomes the model's folder.
@@ -46,8 +49,9 @@ def train_model(
         or goes on with the settings of the training that is resumed.
     resume : bool
         Go on where an earlier training in this folder stopped.
-    calibration_tiles : int
-        Simulated tiles, 256² pixels each, to calibrate on.
+    calibration_tiles : int, optional
+        Simulated tiles of 256² pixels, or images of 1024², to calibrate on. The default is
+        `CALIBRATION_TILES` or `CALIBRATION_IMAGES`.
     processes : int
         Processes that simulate.
     progress : bool
@@ -76,11 +80,13 @@ def train_model(
     )
     logger.info("%s: trained in %.0f s; calibrating", folder, record["seconds"])
     model = load_model(folder)
-    calibration = calibrate(
-        model,
-        seed=used["seed"],
-        n_tiles=calibration_tiles,
-        processes=processes,
-        progress=progress,
-    )
+    seed = used["seed"]
+    if survey.kind == "continuum":
+        n_images = calibration_tiles or CALIBRATION_IMAGES
+        calibration = calibrate_radio(model, seed=seed, n_images=n_images, progress=progress)
+    else:
+        n_tiles = calibration_tiles or CALIBRATION_TILES
+        calibration = calibrate(
+            model, seed=seed, n_tiles=n_tiles, processes=processes, progress=progress
+        )
     return update_calibration(model, calibration)

@@ -81,6 +81,6 @@ def truth_teller(monkeypatch, sky, stub):
     """Put the stub in the place of every model, and the truth in that of its labels."""
     monkeypatch.setattr("psseg.pipeline.load_model", lambda name: stub)
     monkeypatch.setattr(
-        "psseg.pipeline._label_tile", lambda tile, model, *, progress: truthful_labels(sky)
+        "psseg.counts_catalogue.label_tile", lambda tile, model, *, progress: truthful_labels(sky)
     )
     return stub

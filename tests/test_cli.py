@@ -11,31 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
-from click.testing import CliRunner
+from commands import assert_fails, products, run
 
 from psseg import __version__
-from psseg.cli import main
 
 ROOT = Path(__file__).parents[1]
-
-
-def run(*words):
-    """Run psseg in this process; the exit status tells a failure from wrong use."""
-    return CliRunner().invoke(main, [str(word) for word in words])
-
-
-def assert_fails(result, *parts):
-    """Check for exit status 1 and one line on standard error that holds all parts."""
-    assert result.exit_code == 1, result.output
-    (line,) = result.stderr.splitlines()
-    assert line.startswith("psseg: error: ")
-    for part in parts:
-        assert part in line
-    assert result.stdout == ""
-
-
-def products(folder):
-    return sorted(path.name for path in Path(folder).iterdir()) if Path(folder).exists() else []
 
 
 @pytest.fixture
@@ -72,6 +52,14 @@ def test_help_imports_nothing_heavy():
     assert "psseg demo" in done.stdout
 
 
+def test_commands_are_listed_in_the_order_of_a_users_work():
+    listed = [
+        line.split()[0] for line in run("--help").stdout.partition("Commands:\n")[2].splitlines()
+    ]
+    assert listed[:2] == ["catalogue", "label"]
+    assert listed[-3:] == ["simulate", "train", "evaluate"]
+
+
 def test_version():
     assert run("--version").output.strip() == f"psseg, version {__version__}"
 
@@ -84,11 +72,6 @@ def test_version():
         ("catalogue", "a.fits", "-o", "out", "--center", "here"),
         ("catalogue", "a.fits", "-o", "out", "--center", "83.6,22.0,nowhere"),
         ("catalogue", "a.fits", "-o", "out", "--threshold", "2"),
-        ("simulate", "fermi-lat", "-o", "out", "--mix", "wild"),
-        ("simulate", "fermi-lat", "-o", "out", "--gas", "gas.fits"),
-        ("evaluate",),
-        ("evaluate", "--model", "m", "--catalogue", "c.fits", "--truth", "t.fits"),
-        ("evaluate", "--catalogue", "c.fits"),
         ("nonsense",),
     ],
 )
@@ -152,28 +135,6 @@ def test_label_writes_the_label_map_alone(truth_teller, counts, tmp_path):
     with fits.open(tmp_path / "labels.fits") as hdus:
         names = [hdu.name for hdu in hdus[1:]]
     assert names == ["CLASS_MAP", "CLASS_PROBABILITIES", "BACKGROUND"]
-
-
-def test_simulate_writes_tiles_with_their_truth(tmp_path):
-    result = run(
-        "simulate", "fermi-lat", "-o", tmp_path, "-n", 2, "--size", 32, "--years", 5, "--seed", 4,
-        "--center", "30,60,galactic",
-    )  # fmt: skip
-    assert result.exit_code == 0, result.output
-    assert len(products(tmp_path)) == 6
-    again = run("simulate", "fermi-lat", "-o", tmp_path, "-n", 2, "--size", 32)
-    assert_fails(again, "--overwrite")
-
-
-def test_evaluate_compares_a_catalogue_with_its_truth(truth_teller, sky_files, tmp_path):
-    run("catalogue", sky_files.counts, "--exposure", sky_files.exposure, "-o", tmp_path)
-    result = run(
-        "evaluate", "--catalogue", tmp_path / "sky_catalogue.fits", "--truth", sky_files.truth,
-        "-o", tmp_path / "scores",
-    )  # fmt: skip
-    assert result.exit_code == 0, result.output
-    assert "purity" in result.stdout
-    assert json.loads((tmp_path / "scores" / "scores.json").read_text())["counts"]["purity"] > 0.9
 
 
 # What cannot be used: one line, exit status 1, no file.
@@ -291,9 +252,8 @@ def test_a_damaged_model_is_refused(lat, stub, counts, tmp_path):
     assert products(tmp_path / "out") == []
 
 
-def test_an_unknown_model_and_an_unknown_survey_are_refused(tmp_path, counts):
+def test_an_unknown_model_is_refused(tmp_path, counts):
     assert_fails(run("catalogue", counts, "--model", "nope", "-o", tmp_path / "out"), "nope")
-    assert_fails(run("simulate", "nope", "-o", tmp_path / "out"), "nope")
     assert_fails(run("models", "show", "nope"), "nope")
 
 

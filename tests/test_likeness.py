@@ -27,7 +27,7 @@ def test_poisson_noise_on_the_right_background_gives_one(sky):
     residuals = background_residuals(sky.tile, truthful_labels(sky))[HARD]
     known = residuals[np.isfinite(residuals)]
     assert len(known) >= 3
-    assert np.all((known > 0.9) & (known < 1.2))
+    assert np.all((known > 0.8) & (known < 1.2))  # a band of 100 counts scatters by 0.1
 
 
 def test_a_wrong_background_gives_more(sky):

@@ -109,7 +109,7 @@ def test_a_tile_without_sources_gives_an_empty_catalogue(
 ):
     labels = truthful_labels(sky)
     labels.class_probabilities[0], labels.class_probabilities[1:] = 0.97, 0.01
-    monkeypatch.setattr("psseg.pipeline._label_tile", lambda *_, **__: labels)
+    monkeypatch.setattr("psseg.counts_catalogue.label_tile", lambda *_, **__: labels)
     made = catalogue(sky_files.counts, tmp_path)
     assert len(read_catalogue(made.paths.catalogue)) == 0
     assert all(path.exists() for path in made.paths.all)
@@ -123,7 +123,7 @@ def test_masked_pixels_stay_blank(truth_teller, sky, monkeypatch, tmp_path, sky_
     labels.mask = mask
     labels.class_probabilities[:, mask] = np.nan
     labels.background[:, mask] = np.nan
-    monkeypatch.setattr("psseg.pipeline._label_tile", lambda *_, **__: labels)
+    monkeypatch.setattr("psseg.counts_catalogue.label_tile", lambda *_, **__: labels)
     monkeypatch.setattr("psseg.pipeline.read_map", lambda *_, **__: tile)
     made = catalogue(sky_files.counts, tmp_path)
     assert np.all(made.result.segments.data[mask] == 0)
@@ -140,6 +140,17 @@ def test_the_catalogue_says_where_it_comes_from(products, sky_files):
         assert (header["INFILE"], header["INSHA"]) == ("sky.fits", sha256_of(sky_files.counts))
         assert "psseg test" in str(header["HISTORY"])
         assert header["DATE"][4] == "-"
+
+
+@pytest.mark.parametrize("name", ["mine", 100 * "m", "für-mich"])
+def test_checksums_of_network_and_map_fit_into_their_cards(
+    truth_teller, stub, sky_files, tmp_path, name
+):
+    network = replace(stub, name=name, sha256="0123456789abcdef" * 4)
+    header = fits.getheader(label(sky_files.counts, tmp_path / "labels.fits", model=network))
+    assert header["MODEL"] == name.replace("ü", "?")
+    assert (header["MODELSHA"], header["INSHA"]) == (network.sha256, sha256_of(sky_files.counts))
+    assert all(len(header.cards[key].image) == 80 for key in ("MODELSHA", "INSHA"))
 
 
 def test_the_catalogue_is_that_of_the_memory(products):
@@ -212,7 +223,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-import psseg.pipeline as pipeline
+from psseg import counts_catalogue, pipeline
 from psseg.network.store import Calibration, Model
 from psseg.survey.survey import load_survey
 
@@ -237,7 +248,7 @@ def hang(*args, **kwargs):
     (out / "reached").touch()
     time.sleep(60)
 
-pipeline._label_tile = labels
+counts_catalogue.label_tile = labels
 pipeline.write_catalogue = hang
 pipeline.catalogue(counts, out, model=model)
 """

@@ -12,11 +12,11 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from psseg.catalogue.extension import best_shapes
-from psseg.catalogue.fitting import SceneFit, fit_scene, starting_sources
+from psseg.catalogue.fit_settings import FitSettings
 from psseg.catalogue.positions import local_jacobian
-from psseg.catalogue.scene import Scene, Sources, background_nodes
-from psseg.catalogue.spectra import BandCounts, fit_spectra
+from psseg.catalogue.resolving import Block, Resolved, fit_block
+from psseg.catalogue.scene import Scene, background_nodes
+from psseg.catalogue.spectra import BandCounts
 from psseg.catalogue.templates import disc_template, point_template
 from psseg.survey.survey import Survey
 from psseg.tiles.tile import Tile, cores_and_halos
@@ -32,53 +32,6 @@ FAINTEST_BACKGROUND = 1e-5
 BLOCK, HALO = 96, 24
 """Pixels: side of the blocks of large maps, and how far around them sources are fitted along.
 Sources 2.4 deg away hardly matter; the time for a block grows as the sixth power of its side."""
-
-WIDE = 1.6
-"""Segments of more than this many times a point source's radius look extended."""
-
-LARGEST_DISC = 1.5
-"""A disc may be this much larger than its segment: a larger one would be diffuse emission that the
-network saw as such."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class FitSettings:
-    """How sources are fitted.
-
-    Parameters
-    ----------
-    background_error : float
-        Expected relative error of the network's background, from node to node and, on top of
-        that, of whole regions.
-    background_spacing : float
-        Distance between nodes, deg. On simulated skies with backgrounds wrong by 10 % over 1 deg,
-        the errors of the counts below 1 GeV are right within 10 % with the defaults, and three
-        times too small with nodes every 2 deg; where the background is right, the defaults cost
-        3 % of the significance.
-    background_length : float
-        Size of these regions, deg. Without them, a background 10 % too low on the whole map gave
-        faint sources 50 % more counts; with them, 10 %.
-    leash : float
-        Farthest a source may be from the centroid of its segment, deg.
-    position_prior : float
-        Expected error of that centroid along each axis, deg: a wide prior that keeps faint sources
-        in place and does not matter for others.
-    disc_radii : tuple of float
-        Radii tried for extended sources, deg, rising.
-    extension_ts : float
-        A disc must be better than a point by this much.
-    extension_minimum_ts : float
-        Fainter sources are not tested, unless their segments look extended.
-    """
-
-    background_error: float = 0.1
-    background_spacing: float = 1.0
-    background_length: float = 5.0
-    leash: float = 0.3
-    position_prior: float = 0.15
-    disc_radii: tuple[float, ...] = (0.2, 0.3, 0.45, 0.65, 1.0, 1.5, 2.0)
-    extension_ts: float = 16.0
-    extension_minimum_ts: float = 25.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -101,6 +54,10 @@ class Measured:
         Radius of the disc, deg; 0 for points.
     failed : ndarray of bool (n_sources,)
         True where no position or no counts could be fitted.
+    segment : ndarray of int (n_sources,)
+        Which of the segments a source belongs to, counted from 0.
+    added : ndarray of bool (n_sources,)
+        False for the first source of each segment; those come first, in the segments' order.
     """
 
     x: Floats
@@ -114,6 +71,8 @@ class Measured:
     ts: Floats
     extension: Floats
     failed: NDArray[np.bool_]
+    segment: NDArray[np.intp]
+    added: NDArray[np.bool_]
 
     @property
     def band_counts(self) -> BandCounts:
@@ -134,8 +93,9 @@ def fit_map(
     x: Floats,
     y: Floats,
     size: Floats,
+    territory: NDArray[np.int_],
 ) -> Measured:
-    """Fit all sources of a map.
+    """Fit all sources of a map, one per segment or more.
 
     Parameters
     ----------
@@ -147,10 +107,12 @@ def fit_map(
         PSF and bands.
     settings : FitSettings
         How to fit.
-    x, y : ndarray (n_sources,)
+    x, y : ndarray (n_segments,)
         Where sources are expected, pixels, on the map.
-    size : ndarray (n_sources,)
+    size : ndarray (n_segments,)
         Radii of discs of the segments' areas, deg.
+    territory : ndarray of int (n_y, n_x)
+        Segment in which, or near which, a pixel lies; -1 where no further sources are looked for.
 
     Returns
     -------
@@ -160,7 +122,7 @@ def fit_map(
     unknown = ~np.isfinite(jacobian).all(axis=(1, 2))
     jacobian[unknown] = tile.pixel_scale * np.diag([-1.0, 1.0])
     exposure = _usable_exposure(tile, survey, x, y)
-    parts, order = [_nothing(int(tile.bands_present.sum()))], []
+    parts = [_nothing(int(tile.bands_present.sum()))]
     for core, bounds in cores_and_halos(tile.shape, core=BLOCK, halo=HALO):
         window = _clipped(bounds, tile.shape)
         seen = np.flatnonzero(_within(x, y, window))
@@ -168,21 +130,26 @@ def fit_map(
         if not owned.any():
             continue
         rows, columns = window
-        part = _fit_block(
-            _scene(tile, background, survey, settings, window),
-            settings,
+        block = Block(
+            scene=_scene(tile, background, survey, settings, window),
+            settings=settings,
             x=x[seen] - columns.start,
             y=y[seen] - rows.start,
             jacobian=jacobian[seen],
             size=size[seen],
             point_size=survey.labels.radius,
+            territory=_numbered(territory[window], seen, len(x)),
             exposure=exposure[seen],
             bands=band_edges(survey)[tile.bands_present],
         )
-        part = replace(part, x=part.x + columns.start, y=part.y + rows.start)
-        parts.append(part.rows(np.flatnonzero(owned)))
-        order.append(seen[owned])
-    return _joined(parts).rows(np.argsort(np.concatenate([*order, np.zeros(0, dtype=np.intp)])))
+        found = fit_block(block)
+        part = _measured(found, np.array([0.0, *settings.disc_radii]))
+        part = replace(
+            part, x=part.x + columns.start, y=part.y + rows.start, segment=seen[part.segment]
+        )
+        parts.append(part.rows(np.flatnonzero(owned[found.segment])))
+    measured = _joined(parts)
+    return measured.rows(np.lexsort((measured.segment, measured.added)))
 
 
 def band_edges(survey: Survey) -> Floats:
@@ -238,54 +205,15 @@ def _scene(
     )
 
 
-def _fit_block(
-    scene: Scene,
-    settings: FitSettings,
-    *,
-    x: Floats,
-    y: Floats,
-    jacobian: Floats,
-    size: Floats,
-    point_size: float,
-    exposure: Floats,
-    bands: Floats,
-) -> Measured:
-    """Fit points; where a disc is better, fit again with discs."""
-
-    def spectrum(counts: BandCounts) -> Floats:
-        return fit_spectra(counts, exposure, bands, curved=len(bands) > 2).counts
-
-    def fitted(sources: Sources, start: Sources) -> SceneFit:
-        return fit_scene(
-            scene,
-            sources,
-            start=start,
-            spectrum=spectrum,
-            leash=settings.leash,
-            position_prior=settings.position_prior,
-        )
-
-    radii = np.array(settings.disc_radii)
-    wide = size > WIDE * point_size
-    start = starting_sources(scene, x=x, y=y, jacobian=jacobian)
-    fit = fitted(start, start)
-    shaped = best_shapes(
-        scene,
-        fit,
-        x=x,
-        y=y,
-        candidates=wide | (fit.ts > settings.extension_minimum_ts),
-        wide=wide,
-        largest=LARGEST_DISC * size,
-        radii=radii,
-        minimum_ts=settings.extension_ts,
-    )
-    if shaped.shape.any():
-        fit = fitted(shaped, start)
-    return _measured(fit, start, np.concatenate([[0.0], radii])[shaped.shape])
+def _numbered(territory: NDArray[np.int_], seen: NDArray[np.intp], n: int) -> NDArray[np.int_]:
+    """Count the segments of a territory as a block does; -1 for those it does not see."""
+    number = np.full(n + 1, -1)
+    number[seen] = np.arange(len(seen))
+    return number[territory]
 
 
-def _measured(fit: SceneFit, start: Sources, extension: Floats) -> Measured:
+def _measured(found: Resolved, radii: Floats) -> Measured:
+    fit, start = found.fit, found.start
     failed = ~fit.converged | (fit.ts <= 0)
     unknown = failed[:, None, None]
     return Measured(
@@ -298,8 +226,10 @@ def _measured(fit: SceneFit, start: Sources, extension: Floats) -> Measured:
         score=fit.counts.score,
         band_ts=fit.band_ts,
         ts=fit.ts,
-        extension=extension,
+        extension=radii[fit.sources.shape],
         failed=failed,
+        segment=found.segment,
+        added=found.added,
     )
 
 
@@ -310,6 +240,8 @@ def _nothing(n_bands: int) -> Measured:
         **dict.fromkeys(("jacobian", "covariance"), pairs),
         **dict.fromkeys(("counts", "variance", "score", "band_ts"), per_band),
         failed=np.zeros(0, dtype=bool),
+        added=np.zeros(0, dtype=bool),
+        segment=np.zeros(0, dtype=np.intp),
     )
 
 

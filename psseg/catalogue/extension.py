@@ -1,7 +1,8 @@
-"""Is a source larger than the PSF? Discs of growing radius against a point.
+"""Is a source larger than the PSF? Discs of growing radius against a point, or several.
 
 The counts of all other sources are held; those of the source itself and the level of the background
-around it are fitted anew for each shape, band by band.
+around it are fitted anew for each shape, band by band. Where a segment holds several points, a disc
+must do better than all of them together.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ GLANCE_RADIUS = 12
 GLANCE_TS = 4.0
 """Gain at a glance that deserves a closer look: a two-sigma hint."""
 
+FEWEST_COUNTS = 1e-3
+"""Counts per band from which a source is fitted anew, so that no band is left out."""
+
 N_STEPS = 8
 """Scoring steps for two parameters; six suffice for most."""
 
@@ -41,6 +45,7 @@ def best_shapes(
     *,
     x: Floats,
     y: Floats,
+    family: NDArray[np.intp],
     candidates: NDArray[np.bool_],
     wide: NDArray[np.bool_],
     largest: Floats,
@@ -58,8 +63,10 @@ def best_shapes(
     x, y : ndarray (n_sources,)
         Centroids of the segments, pixels: discs are tried there and at the fitted position, which
         may be a bright spot of an extended source.
+    family : ndarray of int (n_sources,)
+        The source whose segment each belongs to, itself if it is the first one there.
     candidates : ndarray of bool (n_sources,)
-        Sources to look at; the others stay points.
+        Sources to look at, first ones of their families; the others stay points.
     wide : ndarray of bool (n_sources,)
         Those of them whose segments are larger than a point source's. The others are looked at
         closely only if a small disc is somewhat better than a point at first glance.
@@ -68,23 +75,24 @@ def best_shapes(
     radii : ndarray (n_discs,)
         Radii of the discs, deg.
     minimum_ts : float
-        A disc needs to be better than a point by this much.
+        A disc needs to be better than the points by this much.
 
     Returns
     -------
     Sources
-        With shapes, and discs at the better of the two positions.
+        With shapes, and discs at the better of the two positions. A disc stands for its family.
     """
     sources = fit.sources
     shape = np.zeros(len(sources), dtype=np.intp)
     place = np.stack([sources.x, sources.y])
     for k in np.flatnonzero(candidates).tolist():
         fitted = (sources.x[k], sources.y[k])
+        members = np.flatnonzero(family == k)
         # Fitted with a point, the background has taken in what a wide source holds besides.
         background = scene.background if wide[k] else fit.background
         glance = [(n, fitted) for n in range(len(radii) + 1)][:GLANCE_DISCS:2]
-        values = _values(scene, fit, background, k, glance, GLANCE_RADIUS)
-        if 2 * (values.max() - values[0]) < GLANCE_TS and not wide[k]:
+        values = _values(scene, fit, background, members, glance, GLANCE_RADIUS)
+        if len(members) == 1 and 2 * (values.max() - values[0]) < GLANCE_TS and not wide[k]:
             continue
         tried = [(0, fitted)]
         discs = [n + 1 for n, radius in enumerate(radii) if radius <= largest[k]]
@@ -93,9 +101,9 @@ def best_shapes(
         scale = np.sqrt(abs(np.linalg.det(sources.jacobian[k])))
         reach = max((radii[disc - 1] for disc in discs), default=0.0)
         half_width = CUTOUT_RADIUS + int(np.ceil(reach / scale))
-        values = _values(scene, fit, background, k, tried, half_width)
-        best = int(np.argmax(values))
-        if 2 * (values[best] - values[0]) > minimum_ts:
+        values = _values(scene, fit, background, members, tried, half_width)
+        best = 1 + int(np.argmax(values[1:])) if len(values) > 1 else 0
+        if best > 0 and 2 * (values[best] - values[0]) > minimum_ts:
             shape[k], place[:, k] = tried[best]
     return replace(sources, shape=shape, x=place[0], y=place[1])
 
@@ -104,31 +112,45 @@ def _values(
     scene: Scene,
     fit: SceneFit,
     background: Floats,
-    number: int,
+    members: NDArray[np.intp],
     tried: Sequence[tuple[int, tuple[float, float]]],
     half_width: int,
 ) -> Floats:
-    """Give the log-likelihood of each shape and position tried, (n_tried,)."""
-    sources = fit.sources
-    window, dx, dy = cutout(scene, sources, number, half_width)
+    """Give the log-likelihood of each shape and position tried, (n_tried,).
+
+    The shape 0 is the family as it was fitted; the others take the place of all its members.
+    """
+    sources, first = fit.sources, int(members[0])
+    window, dx, dy = cutout(scene, sources, first, half_width)
     around = (slice(None), *window)
     keep = scene.valid[window].ravel()
     counts = scene.counts[around].reshape(scene.n_bands, -1)[:, keep]
     below = background[around].reshape(scene.n_bands, -1)[:, keep]
     others = (fit.expected - fit.background)[around].reshape(scene.n_bands, -1)[:, keep]
-    jacobian = sources.jacobian[number]
+    jacobian = sources.jacobian[first]
 
     def template(shape: int, x: float, y: float) -> Floats:
-        moved = dx + sources.x[number] - x, dy + sources.y[number] - y
+        moved = dx + sources.x[first] - x, dy + sources.y[first] - y
         fractions = scene.templates[shape].fractions(*moved, jacobian)
         return fractions.reshape(-1, scene.n_bands)[keep].T
 
-    own = template(0, sources.x[number], sources.y[number])
-    others = np.maximum(others - own * sources.amplitude[:, [number]], 0)
-    start = sources.amplitude[:, number]
+    amplitude = np.maximum(sources.amplitude[:, members], FEWEST_COUNTS)
+    own = np.zeros_like(counts)
+    for k, number in zip(members, amplitude.T, strict=True):
+        own += template(0, sources.x[k], sources.y[k]) * number[:, None]
+    start = amplitude.sum(axis=1)
+    family = own / start[:, None]
+    others = np.maximum(others - own, 0)
     return np.array(
         [
-            _profile(counts, others, below, template(shape, *at), start, scene.background_error)
+            _profile(
+                counts,
+                others,
+                below,
+                template(shape, *at) if shape else family,
+                start,
+                scene.background_error,
+            )
             for shape, at in tried
         ]
     )
@@ -146,7 +168,7 @@ def _profile(
 
     Arrays are (n_bands, n_pixels). Returns the log-likelihood summed over the bands.
     """
-    amplitude, level = np.maximum(start, 1e-3), np.ones(len(start))
+    amplitude, level = np.maximum(start, FEWEST_COUNTS), np.ones(len(start))
     precision = background_error**-2
     value = np.full(len(start), -np.inf)
     best = np.zeros((2, len(start)))
@@ -168,5 +190,5 @@ def _profile(
         determinant = aa * ll - al**2
         amplitude = amplitude + (ll * score_a - al * score_l) / determinant
         level = np.clip(level + (aa * score_l - al * score_a) / determinant, 0.3, 3)
-        amplitude = np.maximum(amplitude, 1e-3)
+        amplitude = np.maximum(amplitude, FEWEST_COUNTS)
     return float(value.sum())

@@ -55,6 +55,9 @@ FAR_ENOUGH = 0.15
 NEAR_ENOUGH = 0.5
 """A fit whose last step was longer than this, in standard errors, has failed."""
 
+NO_STEP = 0.03
+"""Pixels; a source that moves by no more than this has arrived, however bright it is."""
+
 MOVES_TOGETHER = 2
 """After this many moves, sources that have arrived are left where they are."""
 
@@ -94,6 +97,13 @@ class SceneFit:
     converged: NDArray[np.bool_]
     expected: Floats
     background: Floats
+
+    def rows(self, order: NDArray[np.intp]) -> SceneFit:
+        """Give the sources in another order, all of them."""
+        names = ("band_ts", "ts", "position_covariance", "converged")
+        own = {name: getattr(self, name)[order] for name in names}
+        counts = self.counts.rows(order)
+        return replace(self, sources=self.sources.rows(order), counts=counts, **own)
 
 
 def starting_sources(scene: Scene, *, x: Floats, y: Floats, jacobian: Floats) -> Sources:
@@ -138,6 +148,7 @@ def fit_scene(
     leash: float,
     position_prior: float,
     start: Sources | None = None,
+    moving: NDArray[np.bool_] | None = None,
     n_moves: int = 8,
 ) -> SceneFit:
     """Fit all sources of a scene together.
@@ -156,6 +167,8 @@ def fit_scene(
         Standard deviation, along each axis, of a Gaussian prior about that position, deg.
     start : Sources, optional
         Where the sources are expected. The default is `sources`.
+    moving : ndarray of bool (n_sources,), optional
+        Sources that may move; the counts of all are fitted. The default is all.
     n_moves : int
         Moves at most.
 
@@ -174,8 +187,10 @@ def fit_scene(
     damping = np.ones(len(sources))
     previous = np.zeros((2, len(sources)))
     sigma = np.zeros(len(sources))
-    moving = np.ones(len(sources), dtype=bool)
+    moving = np.ones(len(sources), dtype=bool) if moving is None else moving.copy()
     for turn in range(n_moves):
+        if not moving.any():
+            break
         designs = design_matrix(scene, sources)
         bands = _fit_bands(
             scene, sources, background, designs, nodes=nodes[:, :0], n_steps=STEPS_BETWEEN_MOVES
@@ -191,10 +206,8 @@ def fit_scene(
         sources, previous = _moved(sources, start, step, leash), step
         sigma = np.sqrt(np.trace(spread, axis1=1, axis2=2) / 2)
         if turn >= MOVES_TOGETHER:
-            moving &= np.hypot(*step) > FAR_ENOUGH * sigma
-        if not moving.any():
-            break
-    still = np.hypot(*previous) < NEAR_ENOUGH * sigma
+            moving &= np.hypot(*step) > np.maximum(FAR_ENOUGH * sigma, NO_STEP)
+    still = np.hypot(*previous) < np.maximum(NEAR_ENOUGH * sigma, NO_STEP)
     settled = (still | ~moving) & (_distance(sources, start) < 0.99 * leash)
     return _finished(scene, sources, nodes, start, settled, spectrum, position_prior)
 

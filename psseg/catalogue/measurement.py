@@ -1,7 +1,8 @@
 """From segments to sources: positions, counts, fluxes, spectra, sizes and flags.
 
 In: a counts map, the network's expected background and class probabilities, and the segments. Out:
-a table with one row per segment.
+a table with one row per source, and the segments, shared out where the fit found several sources in
+one.
 """
 
 from __future__ import annotations
@@ -15,7 +16,12 @@ from photutils.segmentation import SegmentationImage
 from psseg.catalogue.blocks import FitSettings, Measured, band_edges, exposure_at, fit_map
 from psseg.catalogue.flags import source_flags
 from psseg.catalogue.positions import RADIUS_68, RADIUS_95, error_ellipses
-from psseg.catalogue.segmentation import segment_centroids, segment_scores
+from psseg.catalogue.segmentation import (
+    segment_centroids,
+    segment_scores,
+    segment_territory,
+    shared_segments,
+)
 from psseg.catalogue.spectra import BandCounts, Spectra, fit_spectra, upper_errors
 from psseg.errors import PssegError
 from psseg.survey.classes import SourceClass
@@ -47,7 +53,7 @@ def measure_counts(
     position_floor: float = 0.0,
     unlike_training: bool = False,
     settings: FitSettings | None = None,
-) -> QTable:
+) -> tuple[QTable, SegmentationImage]:
     """Measure the sources of a counts map.
 
     Parameters
@@ -73,10 +79,12 @@ def measure_counts(
 
     Returns
     -------
-    QTable
-        One row per segment in the order of the labels; columns are explained in
+    table : QTable
+        One row per source in the order of the labels; columns are explained in
         `psseg.catalogue.table`, besides ``X``, ``Y`` (pixels), ``SOURCE_SCORE`` (highest source
         probability), ``Counts_Band`` and ``Unc_Counts_Band``. What cannot be known is NaN.
+    segments : SegmentationImage (n_y, n_x)
+        One per source: those given, shared out where the fit found several sources in one.
 
     Raises
     ------
@@ -93,12 +101,20 @@ def measure_counts(
     _check(tile, background, class_probabilities, segments, survey)
     source = 1 - class_probabilities[SourceClass.BACKGROUND].astype(float)
     x, y = segment_centroids(source, segments)
-    areas = np.asarray(segments.areas, dtype=float)
-    size = np.sqrt(areas / np.pi) * tile.pixel_scale
+    size = np.sqrt(np.asarray(segments.areas, dtype=float) / np.pi) * tile.pixel_scale
     settings = settings or FitSettings()
-    measured = fit_map(tile, background, survey, settings, x=x, y=y, size=size)
+    territory = segment_territory(segments, reach=settings.second_source_reach / tile.pixel_scale)
+    measured = fit_map(tile, background, survey, settings, x=x, y=y, size=size, territory=territory)
+    segments, labels = shared_segments(
+        segments,
+        x=measured.x,
+        y=measured.y,
+        segment=measured.segment,
+        radius=survey.labels.radius / tile.pixel_scale,
+    )
+    measured = measured.rows(np.flatnonzero(np.isin(labels, segments.labels)))
     table = QTable({"SEGMENT": np.asarray(segments.labels, dtype=np.int32)})
-    table["N_PIXELS"] = areas.astype(np.int32)
+    table["N_PIXELS"] = np.asarray(segments.areas, dtype=np.int32)
     table["SOURCE_SCORE"] = segment_scores(source, segments)
     _add_positions(table, tile, measured, scale=position_scale, floor=position_floor)
     _add_counts(table, tile, measured)
@@ -107,7 +123,7 @@ def measure_counts(
     table["Flags"] = source_flags(
         tile, background, segments, survey, measured, unlike_training=unlike_training
     )
-    return table
+    return table, segments
 
 
 def _check(

@@ -106,6 +106,26 @@ class Sources:
         """Give row and column of the pixel a source lies in."""
         return int(np.rint(self.y[number])), int(np.rint(self.x[number]))
 
+    def rows(self, chosen: NDArray[np.intp]) -> Sources:
+        """Give some of the sources, in any order."""
+        return Sources(
+            x=self.x[chosen],
+            y=self.y[chosen],
+            amplitude=self.amplitude[:, chosen],
+            shape=self.shape[chosen],
+            jacobian=self.jacobian[chosen],
+        )
+
+    def with_points(self, x: Floats, y: Floats, like: NDArray[np.intp]) -> Sources:
+        """Add faint point sources, each on the local scale of one that is there."""
+        return Sources(
+            x=np.concatenate([self.x, x]),
+            y=np.concatenate([self.y, y]),
+            amplitude=np.hstack([self.amplitude, np.ones((len(self.amplitude), len(x)))]),
+            shape=np.concatenate([self.shape, np.zeros(len(x), dtype=np.intp)]),
+            jacobian=np.concatenate([self.jacobian, self.jacobian[like]]),
+        )
+
 
 def background_nodes(
     shape: tuple[int, int], spacing: float, *, error: float, length: float

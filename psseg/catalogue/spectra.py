@@ -55,6 +55,12 @@ class BandCounts:
     variance: Floats
     score: Floats
 
+    def rows(self, order: NDArray[np.intp]) -> BandCounts:
+        """Give some of the sources, in any order."""
+        return BandCounts(
+            best=self.best[order], variance=self.variance[order], score=self.score[order]
+        )
+
     @property
     def effective_background(self) -> Floats:
         """Background of the equivalent Poisson measurement."""

@@ -6,8 +6,6 @@ In: what was measured and how probable the classes are. Out: a table with all co
 
 from __future__ import annotations
 
-import string
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,16 @@ from astropy.io import fits
 from astropy.table import QTable, Table
 from numpy.typing import ArrayLike, NDArray
 
-from psseg.catalogue.columns import COLUMNS, Column, column_names
+from psseg.catalogue.columns import COLUMNS, column_names
+from psseg.catalogue.declared_tables import (
+    declared,
+    empty_table,
+    read_hdu,
+    rows_of,
+    stamp,
+    table_hdu,
+    told_apart,
+)
 from psseg.catalogue.flags import FLAG_MEANINGS
 from psseg.errors import PssegError
 from psseg.survey.classes import SOURCE_CLASSES
@@ -36,9 +43,6 @@ __all__ = [
 CODE_OF_CLASS = {"pulsar": "psr", "blazar": "bcu", "other": ""}
 """4FGL code written for a class: lower case, as psseg identifies nothing. A blazar is of uncertain
 type; each code of "other" says more than the network knows."""
-
-NOT_META = ("TUCD", "TCOMM", "FLAG", "CHECKSUM", "DATASUM", "EXTNAME")
-"""Header cards that belong to the file, not to what it tells."""
 
 
 def source_names(ra: ArrayLike, dec: ArrayLike) -> NDArray[np.str_]:
@@ -71,7 +75,7 @@ def source_names(ra: ArrayLike, dec: ArrayLike) -> NDArray[np.str_]:
         f"PSSEG J{t // 600:02d}{t // 10 % 60:02d}.{t % 10}{s}{m // 60:02d}{m % 60:02d}"
         for t, s, m in zip(tenths, sign, minutes, strict=True)
     ]
-    return np.array(_told_apart(names), dtype=COLUMNS[0].dtype)
+    return np.array(told_apart(names), dtype=COLUMNS[0].dtype)
 
 
 def build_catalogue(
@@ -109,12 +113,12 @@ def build_catalogue(
         probabilities = likelihoods
     if source_probability is None:
         source_probability = measured["SOURCE_SCORE"]
-    likelihoods = _rows("likelihoods", likelihoods, (n, len(SOURCE_CLASSES)))
-    probabilities = _rows("probabilities", probabilities, (n, len(SOURCE_CLASSES)))
+    likelihoods = rows_of("likelihoods", likelihoods, (n, len(SOURCE_CLASSES)))
+    probabilities = rows_of("probabilities", probabilities, (n, len(SOURCE_CLASSES)))
     classes = np.array(SOURCE_CLASSES)[np.argmax(probabilities, axis=1)]
     made: dict[str, Any] = {
         "Source_Name": source_names(measured["RAJ2000"].value, measured["DEJ2000"].value),
-        "SOURCE_PROB": _rows("source_probability", source_probability, (n,)),
+        "SOURCE_PROB": rows_of("source_probability", source_probability, (n,)),
         "CLASS": classes,
         "CLASS1": np.array([CODE_OF_CLASS[name] for name in classes], dtype="U8"),
     }
@@ -122,9 +126,8 @@ def build_catalogue(
         made[f"P_{name.upper()}"] = probabilities[:, k]
         made[f"L_{name.upper()}"] = likelihoods[:, k]
     columns = {c.name: made.get(c.name) for c in COLUMNS}
-    return _with_declarations(
-        QTable({k: measured[k] if v is None else v for k, v in columns.items()})
-    )
+    catalogue = QTable({k: measured[k] if v is None else v for k, v in columns.items()})
+    return declared(catalogue, COLUMNS)
 
 
 def empty_catalogue(*, n_bands: int) -> QTable:
@@ -139,9 +142,7 @@ def empty_catalogue(*, n_bands: int) -> QTable:
     -------
     QTable
     """
-    return _with_declarations(
-        QTable({c.name: np.zeros((0, n_bands) if c.per_band else 0, c.dtype) for c in COLUMNS})
-    )
+    return empty_table(COLUMNS, n_bands=n_bands)
 
 
 def describe_survey(survey: Survey) -> QTable:
@@ -205,16 +206,16 @@ def write_catalogue(
     if missing:
         raise PssegError(f"{path}: the table is no catalogue, it lacks {', '.join(missing)}")
     primary = fits.PrimaryHDU()
-    catalogue = _table_hdu(table, "CATALOGUE")
+    catalogue = table_hdu(table, "CATALOGUE", COLUMNS)
     for hdu in (primary, catalogue):
-        _stamp(hdu.header, table.meta)
-        _stamp(hdu.header, provenance)
+        stamp(hdu.header, table.meta)
+        stamp(hdu.header, provenance)
     for flag, meaning in FLAG_MEANINGS.items():
         catalogue.header[f"FLAG{flag.value}"] = f"{flag.name}: {meaning}"
-    survey = _table_hdu(survey_table, "SURVEY")
-    _stamp(survey.header, survey_table.meta)
+    survey = table_hdu(survey_table, "SURVEY")
+    stamp(survey.header, survey_table.meta)
     applied = Table({"NAME": list(thresholds), "VALUE": [float(v) for v in thresholds.values()]})
-    hdus = [primary, catalogue, survey, _table_hdu(applied, "THRESHOLDS")]
+    hdus = [primary, catalogue, survey, table_hdu(applied, "THRESHOLDS")]
     fits.HDUList(hdus).writeto(path, checksum=True)
 
 
@@ -241,105 +242,6 @@ def read_catalogue(path: str | Path) -> QTable:
         with fits.open(path, memmap=False) as hdus:
             if "CATALOGUE" not in hdus:
                 raise PssegError(f"{path}: no catalogue of psseg: there is no HDU named CATALOGUE")
-            hdu = hdus["CATALOGUE"]
-            table = QTable.read(hdu, mask_invalid=False, character_as_bytes=False)
-            ucds = {name: hdu.header.get(f"TUCD{k}") for k, name in enumerate(table.colnames, 1)}
+            return read_hdu(hdus["CATALOGUE"], COLUMNS, str(path))
     except OSError as error:
         raise PssegError(f"{path}: cannot be read: {error}") from error
-    missing = [name for name in column_names() if name not in table.colnames]
-    if missing:
-        raise PssegError(f"{path}: no catalogue of psseg: it lacks {', '.join(missing)}")
-    table.meta = {k: v for k, v in table.meta.items() if not k.startswith(NOT_META)}
-    for name, ucd in ucds.items():
-        if ucd:
-            table[name].info.meta = {"ucd": ucd}
-    return _with_declarations(table)
-
-
-def _told_apart(names: list[str]) -> list[str]:
-    """Add letters to names that occur more than once."""
-    total, seen = Counter(names), Counter[str]()
-    result = []
-    for name in names:
-        result.append(name + _letters(seen[name]) if total[name] > 1 else name)
-        seen[name] += 1
-    return result
-
-
-def _letters(number: int) -> str:
-    """Count in letters: a, b, … z, aa, ab and so on."""
-    more, last = divmod(number, 26)
-    return (_letters(more - 1) if more else "") + string.ascii_lowercase[last]
-
-
-def _rows(name: str, values: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    values = np.asarray(values, dtype=float)
-    if values.shape != shape:
-        raise PssegError(f"{name}: want shape {shape}, a row per source, got {values.shape}")
-    return values
-
-
-def _with_declarations(table: QTable) -> QTable:
-    """Give a table whose columns have the declared types, units, UCDs and descriptions."""
-    declared = {column.name: column for column in COLUMNS}
-    result = QTable(meta=table.meta)
-    for name in table.colnames:
-        if name in declared:
-            result[name] = _typed(declared[name], table[name])
-            result[name].info.description = declared[name].description
-            result[name].info.meta = {"ucd": declared[name].ucd}
-        else:
-            result[name] = table[name]
-    return result
-
-
-def _typed(column: Column, values: Any) -> Any:
-    if not column.unit:
-        return np.asarray(values).astype(column.dtype)
-    return u.Quantity(values, column.unit, dtype=np.dtype(column.dtype))
-
-
-def _table_hdu(table: Table, name: str) -> fits.BinTableHDU:
-    """Make a table HDU; the description of a column goes to TCOMM, its UCD to TUCD."""
-    plain = Table(table, copy=False)
-    plain.meta = {}
-    hdu = fits.table_to_hdu(plain)
-    hdu.name = name
-    units = {column.name: column.unit for column in COLUMNS if column.unit}
-    for number, column in enumerate(table.colnames, 1):
-        info = table[column].info
-        if column in units:
-            hdu.columns[column].unit = units[column]
-        if info.description:
-            hdu.header[f"TCOMM{number}"] = info.description
-        if info.meta and "ucd" in info.meta:
-            hdu.header[f"TUCD{number}"] = info.meta["ucd"]
-    return hdu
-
-
-def _stamp(header: fits.Header, cards: Mapping[str, Any] | fits.Header) -> None:
-    """Add cards, of which a header holds 80 ASCII characters each."""
-    if isinstance(cards, fits.Header):
-        for card in cards.cards:
-            _add_card(header, card.keyword, card.value, card.comment)
-        return
-    for key, value in cards.items():
-        lines = value if isinstance(value, list | tuple) else [value]
-        for line in lines:
-            _add_card(header, key, line, "")
-
-
-def _add_card(header: fits.Header, key: str, value: Any, comment: str) -> None:
-    """Add a card; a comment that finds no room beside a long value is left out."""
-    if isinstance(value, str):
-        value = _ascii(value)
-        room = 80 - len("KEYWORD = '' / ") - len(value)
-        comment = comment if len(comment) <= room else ""
-    if key.upper() in ("HISTORY", "COMMENT"):
-        header[key] = value
-    else:
-        header[key] = (value, comment)
-
-
-def _ascii(text: str) -> str:
-    return text.encode("ascii", "replace").decode("ascii")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from psseg.evaluation.calibration import CalibrationTargets
 from psseg.evaluation.matching import Footprint, MatchedTables, Protocol
+from psseg.evaluation.radio_calibration import calibrate_radio
+from psseg.evaluation.radio_skies import RadioEvaluation, evaluate_radio
 from psseg.evaluation.run import (
     Evaluation,
     calibrate,
+    describe,
     evaluate,
     evaluate_catalogue,
     write_evaluation,
@@ -20,10 +23,14 @@ __all__ = [
     "Footprint",
     "MatchedTables",
     "Protocol",
+    "RadioEvaluation",
     "Scores",
     "calibrate",
+    "calibrate_radio",
+    "describe",
     "evaluate",
     "evaluate_catalogue",
+    "evaluate_radio",
     "markdown",
     "write_evaluation",
 ]

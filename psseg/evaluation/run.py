@@ -29,6 +29,8 @@ from psseg.evaluation.matching import (
     match_catalogue,
 )
 from psseg.evaluation.plots import score_figures
+from psseg.evaluation.radio_skies import RadioEvaluation
+from psseg.evaluation.radio_text import radio_markdown
 from psseg.evaluation.scores import Scores, score_tables
 from psseg.evaluation.skies import SkyPlan, catalogue_sky
 from psseg.evaluation.text import markdown
@@ -38,7 +40,15 @@ from psseg.products import check_writable, write_together
 if TYPE_CHECKING:
     from psseg.network.store import Model
 
-__all__ = ["Evaluation", "calibrate", "evaluate", "evaluate_catalogue", "write_evaluation"]
+__all__ = [
+    "Evaluation",
+    "calibrate",
+    "describe",
+    "evaluate",
+    "evaluate_catalogue",
+    "raw_calibration",
+    "write_evaluation",
+]
 
 CANDIDATE_SCORE = 0.25
 """Peak score down to which segments are candidates while a model is calibrated."""
@@ -221,15 +231,26 @@ def raw_calibration(candidate_threshold: float = CANDIDATE_SCORE) -> Calibration
     )
 
 
+def describe(evaluation: Evaluation | RadioEvaluation) -> str:
+    """Give the scores of an evaluation as Markdown tables."""
+    if isinstance(evaluation, Evaluation):
+        return markdown(evaluation.scores)
+    return radio_markdown(evaluation.scores)
+
+
 def write_evaluation(
-    evaluation: Evaluation, folder: str | Path, *, tables: bool = False, overwrite: bool = False
+    evaluation: Evaluation | RadioEvaluation,
+    folder: str | Path,
+    *,
+    tables: bool = False,
+    overwrite: bool = False,
 ) -> list[Path]:
     """Write scores.json, scores.md and the figures, and the tables behind them where asked.
 
     Parameters
     ----------
-    evaluation : Evaluation
-        What `evaluate` gave.
+    evaluation : Evaluation or RadioEvaluation
+        What `evaluate` or `evaluate_radio` gave; there are no figures of radio images.
     folder : str or Path
         Where to; it is made where it is missing.
     tables : bool
@@ -243,13 +264,14 @@ def write_evaluation(
         The files, complete.
     """
     folder = Path(folder)
-    text = markdown(evaluation.scores)
+    text = describe(evaluation)
     writers: dict[Path, Callable[[Path], object]] = {
         folder / "scores.json": evaluation.scores.write,
         folder / "scores.md": partial(Path.write_text, data=text, encoding="utf-8"),
     }
-    for name, figure in score_figures(evaluation.scores, evaluation.tables).items():
-        writers[folder / f"{name}.png"] = figure.savefig
+    if isinstance(evaluation, Evaluation):
+        for name, figure in score_figures(evaluation.scores, evaluation.tables).items():
+            writers[folder / f"{name}.png"] = figure.savefig
     if tables:
         for name in ("detections", "truths"):
             writers[folder / f"{name}.fits"] = getattr(evaluation.tables, name).write

@@ -35,6 +35,7 @@ from psseg.likeness import background_residuals
 from psseg.network.store import load_model
 from psseg.pipeline import CatalogueResult, catalogue_tile
 from psseg.sky.simulation import SimulatedTile, simulate_tile
+from psseg.survey.survey import counts_survey
 
 if TYPE_CHECKING:
     from psseg.network.store import Calibration, Model
@@ -212,7 +213,7 @@ def _tile_of_worker(plan: SkyPlan, protocol: Protocol, number: int) -> SkyTables
 def _tile(model: Model, plan: SkyPlan, protocol: Protocol, number: int) -> SkyTables:
     """Simulate, catalogue and match one tile."""
     simulated = simulate_tile(
-        model.survey,
+        counts_survey(model.survey),
         rng=plan.rng(number),
         shape=plan.shape,
         mix=plan.mix,

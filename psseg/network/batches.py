@@ -88,10 +88,17 @@ class TileBatches(keras.utils.PyDataset):
 
 
 def _draw_mask(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """Which pixels were observed: mostly all, now and then one side of a line or a disc."""
+    """Draw which pixels were observed: mostly all, or one side of a line, a disc, a rectangle."""
     observed = np.ones(shape, bool)
     kind = rng.uniform()
+    if kind > 0.4:
+        return observed
     if kind > 0.2:
+        top, bottom, left, right = (
+            rng.integers(0, 5 * min(shape) // 16, 4) * (rng.uniform(size=4) < 0.4)
+        ).tolist()
+        observed[:] = False
+        observed[bottom : shape[0] - top, left : shape[1] - right] = True
         return observed
     y, x = np.mgrid[: shape[0], : shape[1]]
     x0, y0 = rng.uniform(0, shape[1]), rng.uniform(0, shape[0])

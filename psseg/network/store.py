@@ -25,7 +25,7 @@ from psseg import __version__
 from psseg.errors import PssegError
 from psseg.network.quiet import quiet_start
 from psseg.survey.schema import from_table
-from psseg.survey.survey import Survey, parse_survey
+from psseg.survey.survey import AnySurvey, parse_survey
 
 if TYPE_CHECKING:
     import keras
@@ -112,7 +112,7 @@ class Model:
     Parameters
     ----------
     network : keras.Model
-    survey : Survey
+    survey : Survey or ContinuumSurvey
     name : str
     sha256 : str
         Checksum of ``network.keras``.
@@ -121,7 +121,7 @@ class Model:
     """
 
     network: keras.Model
-    survey: Survey
+    survey: AnySurvey
     name: str
     sha256: str
     calibration: Calibration
@@ -208,7 +208,7 @@ def load_model(name: str | Path) -> Model:
 
 def save_model(
     network: keras.Model,
-    survey: Survey,
+    survey: AnySurvey,
     folder: Path,
     *,
     name: str,
@@ -221,7 +221,7 @@ def save_model(
     ----------
     network : keras.Model
         Left as it is; its optimizer, if any, is not written.
-    survey : Survey
+    survey : Survey or ContinuumSurvey
     folder : pathlib.Path
         Made where needed; what it holds of a model is replaced, but for a ``card.md``.
     name : str
@@ -244,7 +244,7 @@ def save_model(
         (folder / "card.md").write_text(_card(name, survey, training), "utf-8")
 
 
-def _card(name: str, survey: Survey, training: Mapping[str, Any]) -> str:
+def _card(name: str, survey: AnySurvey, training: Mapping[str, Any]) -> str:
     """Say what a network tells of itself; its maker should say more."""
     settings = training.get("settings", {})
     lines = [f"# {name}", "", f"A network for: {survey.title}.", ""]
@@ -308,7 +308,7 @@ def _sha256(path: Path) -> str:
         raise PssegError(f"{path}: missing; install the model anew") from error
 
 
-def _read_survey(folder: Path) -> Survey:
+def _read_survey(folder: Path) -> AnySurvey:
     path = folder / "survey.toml"
     try:
         return parse_survey(path.read_text("utf-8"), where=str(path))

@@ -7,6 +7,7 @@ Training can be stopped and taken up again at any epoch. What it writes into its
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import time
@@ -22,14 +23,12 @@ import numpy as np
 
 from psseg import __version__
 from psseg.errors import PssegError
-from psseg.network.batches import TileBatches
-from psseg.network.losses import background_loss, source_weighted
-from psseg.network.unet import build_network, fold_normalisation
+from psseg.network.recipes import Recipe, recipe_for
+from psseg.network.unet import fold_normalisation
 from psseg.products import write_together
-from psseg.sky.training_set import TrainingTiles, simulate_training_tiles
-from psseg.survey.survey import Survey
+from psseg.survey.survey import AnySurvey
 
-__all__ = ["TrainingSettings", "train"]
+__all__ = ["TrainingSettings", "default_settings", "train"]
 
 logger = logging.getLogger(__name__)
 
@@ -66,14 +65,14 @@ class TrainingSettings:
     seed : int
     """
 
-    n_tiles: int = 9000
-    epochs: int = 7
+    n_tiles: int = 10000
+    epochs: int = 8
     normalised_epochs: int = 3
     batch_size: int = 16
     filters: int = 16
     depth: int = 4
     learning_rate: float = 2e-3
-    source_weight: float = 2.0
+    source_weight: float = 3.0
     background_weight: float = 1.0
     seed: int = 1
 
@@ -83,8 +82,24 @@ class TrainingSettings:
         return min(self.normalised_epochs, self.epochs - 1)
 
 
+def default_settings(survey: AnySurvey, **given: Any) -> TrainingSettings:
+    """Give the settings with which the shipped model of such a survey was trained.
+
+    Parameters
+    ----------
+    survey : Survey or ContinuumSurvey
+    **given
+        Settings that shall differ.
+
+    Returns
+    -------
+    TrainingSettings
+    """
+    return TrainingSettings(**{**recipe_for(survey).defaults, **given})
+
+
 def train(
-    survey: Survey,
+    survey: AnySurvey,
     folder: Path,
     *,
     settings: TrainingSettings | None = None,
@@ -96,11 +111,11 @@ def train(
 
     Parameters
     ----------
-    survey : Survey
+    survey : Survey or ContinuumSurvey
     folder : pathlib.Path
         Where everything goes; the simulated tiles go into its ``tiles``.
     settings : TrainingSettings, optional
-        The default on resuming is what the training was begun with.
+        The default is :func:`default_settings`; on resuming, what the training was begun with.
     resume : bool
         Go on where an earlier training in this folder stopped.
     workers : int
@@ -116,8 +131,8 @@ def train(
     Raises
     ------
     PssegError
-        If there is nothing to resume, if it was begun with other settings, or if something would
-        be overwritten.
+        If there is nothing to resume, if it was begun with other settings or for another survey, if
+        something would be overwritten, or if the training diverged.
     """
     checkpoint = folder / "checkpoint.keras"
     if resume and not checkpoint.is_file():
@@ -125,8 +140,14 @@ def train(
     if not resume and checkpoint.exists():
         raise PssegError(f"{folder}: holds a training already; use --resume or another folder")
     before = json.loads((folder / "training.json").read_text("utf-8")) if resume else {}
-    settings = _settled(settings, before)
-    tiles = simulate_training_tiles(
+    if before.get("survey_sha256", _sha256(survey)) != _sha256(survey):
+        raise PssegError(
+            f"{folder}: begun for another survey file than this {survey.name!r}: "
+            "resume it with the file of then, or train in another folder"
+        )
+    settings = _settled(settings, before, survey)
+    recipe = recipe_for(survey)
+    tiles = recipe.simulate(
         survey,
         folder / "tiles",
         n_tiles=settings.n_tiles,
@@ -136,40 +157,56 @@ def train(
     )
     keras.utils.set_random_seed(settings.seed)
     done = before.get("epochs_done", 0)
-    training, validation = _split(tiles, settings, done)
+    build = partial(recipe.build, filters=settings.filters, depth=settings.depth)
+    split, prepare = partial(_split, recipe, tiles, settings), partial(_compile, recipe, settings)
+    training, validation = split(done)
     network = (
-        keras.saving.load_model(checkpoint, compile=False) if resume else _build(survey, settings)
+        keras.saving.load_model(checkpoint, compile=False) if resume else build(normalise=True)
     )
     fit = partial(_fit, folder=folder, survey=survey, settings=settings, progress=progress)
     turn = settings.turn
     if done < turn:
-        _compile(network, settings, steps=2 * turn * len(training), rate=settings.learning_rate)
+        prepare(network, steps=2 * turn * len(training), rate=settings.learning_rate)
         if done:
             _restore_optimizer(network, folder)
         fit(network, training, validation, first=done, last=turn)
         done = turn
-    training, validation = _split(tiles, settings, done)
+    training, validation = split(done)
     if done == turn:
         _settle(network, training)
-        network = fold_normalisation(network, filters=settings.filters, depth=settings.depth)
+        network = fold_normalisation(network, build(normalise=False))
     steps = (settings.epochs - turn) * len(training)
-    _compile(network, settings, steps=steps, rate=0.4 * settings.learning_rate)
+    prepare(network, steps=steps, rate=0.4 * settings.learning_rate)
     if done > turn:
         _restore_optimizer(network, folder)
     fit(network, training, validation, first=done, last=settings.epochs)
-    network.load_weights(folder / "best.weights.h5")
+    _load_best(network, folder)
     return network
+
+
+def _sha256(survey: AnySurvey) -> str:
+    return hashlib.sha256(survey.text.encode()).hexdigest()
+
+
+def _load_best(network: keras.Model, folder: Path) -> None:
+    """Give a network the best weights of its kind; there are none where the training diverged."""
+    if json.loads((folder / "training.json").read_text("utf-8"))["best_loss"] is None:
+        raise PssegError(
+            f"{folder}: the training diverged, no pass without normalisation has a finite "
+            "validation loss; train in another folder with a lower learning_rate"
+        )
+    network.load_weights(folder / "best.weights.h5")
 
 
 def _fit(
     network: keras.Model,
-    training: TileBatches,
-    validation: TileBatches,
+    training: keras.utils.PyDataset,
+    validation: keras.utils.PyDataset,
     *,
     first: int,
     last: int,
     folder: Path,
-    survey: Survey,
+    survey: AnySurvey,
     settings: TrainingSettings,
     progress: bool,
 ) -> None:
@@ -185,7 +222,7 @@ def _fit(
     )
 
 
-def _settle(network: keras.Model, training: TileBatches) -> None:
+def _settle(network: keras.Model, training: keras.utils.PyDataset) -> None:
     """Measure the batch normalisation anew: running means lag behind weights that move."""
     layers = [
         layer for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization)
@@ -196,9 +233,12 @@ def _settle(network: keras.Model, training: TileBatches) -> None:
         network(list(training[number][0]), training=True)
 
 
-def _settled(settings: TrainingSettings | None, before: Mapping[str, Any]) -> TrainingSettings:
+def _settled(
+    settings: TrainingSettings | None, before: Mapping[str, Any], survey: AnySurvey
+) -> TrainingSettings:
     """Give the settings of a new training or of one begun before, which must not change."""
-    begun = TrainingSettings(**before["settings"]) if before else settings or TrainingSettings()
+    new = settings or default_settings(survey)
+    begun = TrainingSettings(**before["settings"]) if before else new
     if begun.n_tiles < 2:
         raise PssegError("n_tiles is below 2: one tile is to train on, one to validate on")
     now = asdict(settings or begun)
@@ -209,23 +249,21 @@ def _settled(settings: TrainingSettings | None, before: Mapping[str, Any]) -> Tr
     return begun
 
 
-def _build(survey: Survey, settings: TrainingSettings) -> keras.Model:
-    return build_network(n_bands=survey.n_bands, filters=settings.filters, depth=settings.depth)
-
-
 def _split(
-    tiles: TrainingTiles, settings: TrainingSettings, done: int
-) -> tuple[TileBatches, TileBatches]:
+    recipe: Recipe, tiles: Any, settings: TrainingSettings, done: int
+) -> tuple[keras.utils.PyDataset, keras.utils.PyDataset]:
     n_validation = min(500, max(len(tiles) // 20, 1))
     index, size = np.arange(len(tiles)), settings.batch_size
-    training = TileBatches(
+    training = recipe.batches(
         tiles, index[n_validation:], batch_size=size, seed=settings.seed, first_epoch=done
     )
-    validation = TileBatches(tiles, index[:n_validation], batch_size=size, varied=False)
+    validation = recipe.batches(tiles, index[:n_validation], batch_size=size, varied=False)
     return training, validation
 
 
-def _compile(network: keras.Model, settings: TrainingSettings, *, steps: int, rate: float) -> None:
+def _compile(
+    recipe: Recipe, settings: TrainingSettings, network: keras.Model, *, steps: int, rate: float
+) -> None:
     warm_up = max(steps // 50, 1)
     schedule = keras.optimizers.schedules.CosineDecay(
         rate / 20,
@@ -234,10 +272,11 @@ def _compile(network: keras.Model, settings: TrainingSettings, *, steps: int, ra
         warmup_target=rate,
         warmup_steps=warm_up,
     )
+    losses, weights = recipe.losses(settings.source_weight, settings.background_weight)
     network.compile(
         optimizer=keras.optimizers.AdamW(schedule, weight_decay=1e-4, clipnorm=1.0),
-        loss=[source_weighted(settings.source_weight), background_loss],
-        loss_weights=[1.0, settings.background_weight],
+        loss=losses,
+        loss_weights=weights,
         jit_compile=False,
     )
 
@@ -252,7 +291,7 @@ def _restore_optimizer(network: keras.Model, folder: Path) -> None:
 class _Keeper(keras.callbacks.Callback):
     """After every epoch: a checkpoint, the best weights so far, and what was done."""
 
-    def __init__(self, folder: Path, survey: Survey, settings: TrainingSettings) -> None:
+    def __init__(self, folder: Path, survey: AnySurvey, settings: TrainingSettings) -> None:
         super().__init__()
         self._folder, self._survey, self._settings = folder, survey, settings
         record = folder / "training.json"
@@ -264,14 +303,16 @@ class _Keeper(keras.callbacks.Callback):
         loss = (logs or {})["val_loss"]
         # Weights with and without normalisation do not compare: the best are of the last kind.
         turned = epoch == self._settings.turn
-        best = loss if turned else min(self._before.get("best_loss", np.inf), loss)
+        best = None if turned else self._before.get("best_loss")
+        better = loss < (np.inf if best is None else best)  # never where the loss is not a number
         seconds = self._before.get("seconds", 0.0) + time.monotonic() - self._start
         self._start = time.monotonic()
         self._before = {
             "survey": self._survey.name,
+            "survey_sha256": _sha256(self._survey),
             "settings": asdict(self._settings),
             "epochs_done": epoch + 1,
-            "best_loss": float(best),
+            "best_loss": float(loss) if better else best,
             "seconds": round(seconds, 1),
             "versions": {name: version(name) for name in ("numpy", "keras")}
             | {"backend": keras.config.backend(), "psseg": __version__},
@@ -283,7 +324,7 @@ class _Keeper(keras.callbacks.Callback):
             "checkpoint.keras": self.model.save,
             "training.json": lambda path: path.write_text(text, "utf-8"),
         }
-        if best != loss:
+        if not better:
             del writers["best.weights.h5"]
         write_together({self._folder / name: write for name, write in writers.items()})
         logger.info("epoch %d of %d: loss %.4f", epoch + 1, self._settings.epochs, loss)

@@ -1,4 +1,6 @@
-"""The network: a plain U-Net with two outputs, classes and expected background.
+"""The networks: plain U-Nets.
+
+That for counts gives classes and expected background, that for radio planes classes alone.
 
 Ronneberger, Fischer & Brox (2015, arXiv:1505.04597), with padded convolutions, so that every pixel
 of the input gets a label. Written in `keras.ops` and stock layers alone: it trains under any Keras
@@ -12,14 +14,19 @@ import numpy as np
 from keras import layers, ops
 
 from psseg.errors import PssegError
+from psseg.network.context import N_CONTEXT
 
-__all__ = ["build_network", "fold_normalisation", "network_reach"]
+__all__ = ["build_network", "build_plane_network", "fold_normalisation", "network_reach"]
 
 POOL = 16
 """Side of the squares, pixels, over which counts are averaged to scale input and output."""
 
 DEEPEST = 4
 """Largest depth: labelling lays its windows out for squares of 16 pixels and a reach of 128."""
+
+WIDTHS = (1, 2, 3, 4, 6)
+"""Filters of each level over those of the first: most of the time goes into the upper levels, and
+doubling at each makes four times the weights without finding more."""
 
 _NORMALISED = "_normalisation"
 
@@ -38,7 +45,7 @@ def build_network(
     n_bands : int
         Number of bands.
     filters : int
-        Filters of the first level; each level below has twice as many.
+        Filters of the first level; those below have 2, 3, 4 and 6 times as many.
     depth : int
         Number of times the resolution is halved, 1 to 4.
     normalise : bool
@@ -53,34 +60,82 @@ def build_network(
     PssegError
         If the network would be too deep.
     """
-    if not 1 <= depth <= DEEPEST:
-        raise PssegError(f"depth of the network is {depth}, want 1 to {DEEPEST}")
+    _check_depth(depth)
     counts = keras.Input((None, None, n_bands), name="counts")
     present = keras.Input((None, None, n_bands), name="present")
     mean = _local_mean(counts, present)
-    x = _scale_input(counts, present, mean)
-    skips = []
-    for level in range(depth):
-        x = _double_convolution(x, filters * 2**level, f"down{level}", normalise)
-        skips.append(x)
-        x = layers.MaxPooling2D()(x)
-    x = _double_convolution(x, filters * 2**depth, "bottom", normalise)
-    for level in reversed(range(depth)):
-        x = layers.Conv2DTranspose(filters * 2**level, 2, strides=2, name=f"rise{level}")(x)
-        x = layers.Concatenate()([skips[level], x])
-        x = _double_convolution(x, filters * 2**level, f"up{level}", normalise)
+    x = _u_net(_scale_input(counts, present, mean), filters, depth, normalise)
     logits = layers.Conv2D(4, 1, name="class_logits")(x)
     ratio = layers.Conv2D(n_bands, 1, kernel_initializer="zeros", name="background_ratio")(x)
     background = layers.Multiply(name="background")([ops.exp(ops.clip(ratio, -8, 8)), mean])
     return keras.Model([counts, present], [logits, background], name="psseg")
 
 
-def network_reach(depth: int = DEEPEST) -> int:
+def build_plane_network(
+    *, n_planes: int, filters: int = 16, depth: int = 4, normalise: bool = True
+) -> keras.Model:
+    """Build the untrained network for radio planes in units of their noise.
+
+    Inputs are ``planes`` and ``present`` (1 where a plane was observed at a pixel, else 0), both
+    ``(n_y, n_x, n_planes)`` with sides divisible by ``2**depth``, and ``context``, `N_CONTEXT`
+    numbers. The output is ``class_logits`` ``(n_y, n_x, 4)``.
+
+    Parameters
+    ----------
+    n_planes : int
+        Number of planes.
+    filters, depth, normalise
+        As for :func:`build_network`.
+
+    Returns
+    -------
+    keras.Model
+
+    Raises
+    ------
+    PssegError
+        If the network would be too deep.
+    """
+    _check_depth(depth)
+    planes = keras.Input((None, None, n_planes), name="planes")
+    present = keras.Input((None, None, n_planes), name="present")
+    context = keras.Input((N_CONTEXT,), name="context")
+    everywhere = ops.reshape(context, (-1, 1, 1, N_CONTEXT)) * ops.ones_like(planes[..., :1])
+    x = layers.Concatenate()([ops.arcsinh(planes) * present, present, everywhere])
+    logits = layers.Conv2D(4, 1, name="class_logits")(_u_net(x, filters, depth, normalise))
+    return keras.Model([planes, present, context], logits, name="psseg")
+
+
+def _check_depth(depth: int) -> None:
+    if not 1 <= depth <= DEEPEST:
+        raise PssegError(f"depth of the network is {depth}, want 1 to {DEEPEST}")
+
+
+def _u_net(x: keras.KerasTensor, filters: int, depth: int, normalise: bool) -> keras.KerasTensor:
+    """From scaled input to the features of the last level.
+
+    Pixels are repeated on the way up: transposed convolutions leave a chequered background.
+    """
+    skips = []
+    for level in range(depth):
+        x = _convolutions(x, filters * WIDTHS[level], f"down{level}", normalise)
+        skips.append(x)
+        x = layers.MaxPooling2D()(x)
+    x = _convolutions(x, filters * WIDTHS[depth], "bottom", normalise)
+    for level in reversed(range(depth)):
+        x = layers.Conv2D(filters * WIDTHS[level], 1, name=f"rise{level}")(x)
+        x = layers.Concatenate()([skips[level], layers.UpSampling2D()(x)])
+        x = _convolutions(x, filters * WIDTHS[level], f"up{level}", normalise)
+    return x
+
+
+def network_reach(depth: int = DEEPEST, *, pooled: bool = True) -> int:
     """How far, in pixels, an output pixel can see: the least width of a halo.
 
     Two 3×3 convolutions per level going down and up see 2 pixels of that level each way; the
-    local mean sees at most two of its squares. Rounded up to the grid of the pooling: 128 at depth
-    4, where a pixel sees 125 at most, the squares it falls into counted in.
+    local mean, if the network has one (`pooled`), sees at most two of its squares. Rounded up to
+    the grid of the pooling: 128 at depth 4, where a pixel sees 125 at most, the squares it falls
+    into counted in.
 
     Examples
     --------
@@ -89,7 +144,7 @@ def network_reach(depth: int = DEEPEST) -> int:
     """
     convolutions = 2 * 2**depth + sum(2 * 2 * 2**level for level in range(depth))
     grid = max(2**depth, POOL)
-    return -(-(convolutions + 2 * POOL) // grid) * grid
+    return -(-(convolutions + 2 * POOL * pooled) // grid) * grid
 
 
 def _local_mean(counts: keras.KerasTensor, present: keras.KerasTensor) -> keras.KerasTensor:
@@ -107,10 +162,11 @@ def _scale_input(
     return layers.Concatenate()([excess, 0.25 * ops.log(mean), present])
 
 
-def _double_convolution(
+def _convolutions(
     x: keras.KerasTensor, filters: int, name: str, normalise: bool
 ) -> keras.KerasTensor:
-    for part in ("a", "b"):
+    """Two convolutions; one alone on the way down at full resolution, where they cost most."""
+    for part in ("a",) if name == "down0" else ("a", "b"):
         bias = not normalise
         x = layers.Conv2D(filters, 3, padding="same", use_bias=bias, name=f"{name}{part}")(x)
         if normalise:
@@ -119,7 +175,7 @@ def _double_convolution(
     return x
 
 
-def fold_normalisation(network: keras.Model, *, filters: int, depth: int) -> keras.Model:
+def fold_normalisation(network: keras.Model, folded: keras.Model) -> keras.Model:
     """Put a trained network's batch normalisation into its convolutions.
 
     The result gives the same output, to rounding, and runs a fifth faster.
@@ -127,16 +183,15 @@ def fold_normalisation(network: keras.Model, *, filters: int, depth: int) -> ker
     Parameters
     ----------
     network : keras.Model
-        From :func:`build_network`, with normalisation.
-    filters, depth : int
-        As it was built.
+        A trained network, built with normalisation.
+    folded : keras.Model
+        The same built without: gets the weights.
 
     Returns
     -------
     keras.Model
+        `folded`.
     """
-    n_bands = network.inputs[0].shape[-1]
-    folded = build_network(n_bands=n_bands, filters=filters, depth=depth, normalise=False)
     trained = {layer.name: layer for layer in network.layers}
     for layer in folded.layers:
         if not layer.weights:

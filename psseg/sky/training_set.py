@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from psseg.sky.simulation import simulate_tile
-from psseg.survey.survey import Survey, parse_survey
+from psseg.sky.stored_tiles import Layout, store_tiles
+from psseg.survey.survey import AnySurvey, Survey, counts_survey
 
 __all__ = ["TrainingTiles", "draw_bands", "simulate_training_tiles"]
-
-CHUNK = 50
-"""Tiles simulated from one random stream; the result does not depend on the number of workers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,65 +95,41 @@ def simulate_training_tiles(
     -------
     TrainingTiles
     """
-    about = {
-        "survey": hashlib.sha256(survey.text.encode()).hexdigest(),
-        "n_tiles": n_tiles,
-        "seed": seed,
-        "shape": list(shape),
-        "mix": mix,
-    }
-    record = folder / "tiles.json"
-    if not (record.is_file() and json.loads(record.read_text()) == about):
-        folder.mkdir(parents=True, exist_ok=True)
-        record.unlink(missing_ok=True)
-        _simulate_to(survey, folder, about, workers, progress)
-        record.write_text(json.dumps(about))
-    names = TrainingTiles.__dataclass_fields__
-    return TrainingTiles(**{name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in names})
+    arrays = store_tiles(
+        survey,
+        folder,
+        _draw_tile,
+        _layout(shape, survey.n_bands),
+        n_tiles=n_tiles,
+        seed=seed,
+        shape=shape,
+        mix=mix,
+        workers=workers,
+        progress=progress,
+    )
+    return TrainingTiles(**arrays)
 
 
-def _simulate_to(
-    survey: Survey, folder: Path, about: dict[str, Any], workers: int, progress: bool
-) -> None:
-    n, (n_y, n_x), n_bands = about["n_tiles"], about["shape"], survey.n_bands
-    shapes: dict[str, tuple[tuple[int, ...], type]] = {
-        "expected": ((n, n_y, n_x, n_bands), np.float16),
-        "background": ((n, n_y, n_x, n_bands), np.float16),
-        "class_map": ((n, n_y, n_x), np.uint8),
-        "present": ((n, n_bands), bool),
-    }
-    arrays = {
-        name: np.lib.format.open_memmap(folder / f"{name}.npy", "w+", dtype, shape)
-        for name, (shape, dtype) in shapes.items()
-    }
-    starts = range(0, n, CHUNK)
-    jobs = [
-        (survey.text, start, min(CHUNK, n - start), about["seed"], (n_y, n_x), about["mix"])
-        for start in starts
-    ]
-    bar = tqdm(total=n, unit="tile", desc="simulating", disable=not progress)
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool, bar:
-        for job, chunk in zip(jobs, pool.map(_simulate_chunk, jobs), strict=True):
-            for name, values in chunk.items():
-                arrays[name][job[1] : job[1] + job[2]] = values
-            bar.update(job[2])
-    for array in arrays.values():
-        array.flush()
-
-
-def _simulate_chunk(job: tuple) -> dict[str, np.ndarray]:
-    text, start, n, seed, shape, mix = job
-    survey = parse_survey(text)
-    rng = np.random.default_rng([seed, start])
-    tiles = []
-    for _ in range(n):
-        bands = draw_bands(survey.n_bands, rng)
-        tiles.append(simulate_tile(survey, rng=rng, shape=shape, mix=mix, bands_present=bands))
+def _layout(shape: tuple[int, int], n_bands: int) -> Layout:
     return {
-        "expected": np.array([_compress(tile.expected) for tile in tiles]),
-        "background": np.array([_compress(tile.background) for tile in tiles]),
-        "class_map": np.array([tile.class_map for tile in tiles]),
-        "present": np.array([tile.tile.bands_present for tile in tiles]),
+        "expected": ((*shape, n_bands), np.float16),
+        "background": ((*shape, n_bands), np.float16),
+        "class_map": (shape, np.uint8),
+        "present": ((n_bands,), bool),
+    }
+
+
+def _draw_tile(
+    survey: AnySurvey, rng: np.random.Generator, shape: tuple[int, int], mix: str
+) -> dict[str, np.ndarray]:
+    survey = counts_survey(survey)
+    present = draw_bands(survey.n_bands, rng)
+    tile = simulate_tile(survey, rng=rng, shape=shape, mix=mix, bands_present=present)
+    return {
+        "expected": _compress(tile.expected),
+        "background": _compress(tile.background),
+        "class_map": tile.class_map,
+        "present": tile.tile.bands_present,
     }
 
 

@@ -40,6 +40,7 @@ CODES = {
     "other": (
         *("snr", "pwn", "spp", "glc", "gal", "sbg", "sfr", "hmb", "lmb", "bin", "nov"),
         *("rdg", "agn", "css", "ssrq", "sey", "nlsy1"),
+        *("ssagn", "sfg", "gps", "fcore", "star"),  # of radio surveys
     ),
 }
 

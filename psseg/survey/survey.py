@@ -18,14 +18,17 @@ import numpy as np
 
 from psseg.errors import PssegError
 from psseg.survey.classes import SOURCE_CLASSES
+from psseg.survey.continuum import ContinuumSurvey, parse_continuum
 from psseg.survey.instrument import CountsInstrument
 from psseg.survey.schema import check_keys, check_values, from_table
 
 __all__ = [
+    "AnySurvey",
     "DiffuseEmission",
     "Labels",
     "Population",
     "Survey",
+    "counts_survey",
     "list_surveys",
     "load_survey",
     "parse_survey",
@@ -279,6 +282,23 @@ class Survey:
         return tuple(f"{low}-{high} GeV" for low, high in pairwise(edges))
 
 
+AnySurvey = Survey | ContinuumSurvey
+"""Of counts or of the radio continuum: `kind` tells which."""
+
+
+def counts_survey(survey: AnySurvey) -> Survey:
+    """Give the survey back, or refuse one that is not of counts.
+
+    Raises
+    ------
+    PssegError
+        If the survey is of radio images.
+    """
+    if isinstance(survey, ContinuumSurvey):
+        raise PssegError(f"survey {survey.name!r} is of radio images; counts are wanted here")
+    return survey
+
+
 def list_surveys() -> tuple[str, ...]:
     """Give the names of the surveys that come with psseg."""
     folder = resources.files("psseg.survey")
@@ -286,7 +306,7 @@ def list_surveys() -> tuple[str, ...]:
     return tuple(sorted(name[:-5] for name in files if name.endswith(".toml")))
 
 
-def load_survey(name: str | Path) -> Survey:
+def load_survey(name: str | Path) -> AnySurvey:
     """Load a survey by its name or from a file.
 
     Parameters
@@ -317,7 +337,7 @@ def load_survey(name: str | Path) -> Survey:
     return parse_survey(path.read_text("utf-8"), where=path.name)
 
 
-def parse_survey(text: str, *, where: str = "survey") -> Survey:
+def parse_survey(text: str, *, where: str = "survey") -> AnySurvey:
     """Make a survey from the text of its TOML file.
 
     Parameters
@@ -329,18 +349,25 @@ def parse_survey(text: str, *, where: str = "survey") -> Survey:
 
     Returns
     -------
-    Survey
+    Survey or ContinuumSurvey
+        As its ``kind`` says, "counts" or "continuum".
     """
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise PssegError(f"{where}: not a TOML file: {error}") from error
+    if table.get("kind") == "continuum":
+        return parse_continuum(table, text, where=where)
+    return _parse_counts(table, text, where)
+
+
+def _parse_counts(table: Mapping[str, Any], text: str, where: str) -> Survey:
     names = set(_TOP_LEVEL)
     parts = {"labels", "instrument", "diffuse", "populations"}
     check_keys(table, required=names | parts, optional=set(), where=where)
     check_values(table, _TOP_LEVEL, where=where)
     if table["kind"] != "counts":
-        raise PssegError(f"{where}: kind is {table['kind']!r}, want 'counts'")
+        raise PssegError(f"{where}: kind is {table['kind']!r}, want 'counts' or 'continuum'")
     survey = Survey(
         name=table["name"],
         title=table["title"],

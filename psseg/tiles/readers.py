@@ -19,6 +19,7 @@ from psseg.tiles.counts_cube import read_counts_cube
 from psseg.tiles.exposure import find_healpix, healpix_of, read_exposure
 from psseg.tiles.headers import find_image, open_fits, telescope
 from psseg.tiles.photons import read_photons
+from psseg.tiles.radio_files import looks_like_radio
 from psseg.tiles.tables import find_table
 from psseg.tiles.tile import Tile
 
@@ -94,8 +95,8 @@ def recognise_survey(path: str | Path) -> str | None:
     Returns
     -------
     str or None
-        Name of the survey; None where TELESCOP is missing or fits none, or the file is neither
-        counts per energy bin (EBOUNDS) nor photons (EVENTS).
+        Name of the survey; None where the file is neither counts per energy bin (EBOUNDS) or
+        photons (EVENTS) whose TELESCOP fits one, nor a radio image (Jy/beam, a beam).
 
     Raises
     ------
@@ -105,11 +106,13 @@ def recognise_survey(path: str | Path) -> str | None:
     with open_fits(path, check=False) as hdus:
         instrument = telescope(hdus)
         counts = any(find_table(hdus, name) is not None for name in ("EBOUNDS", "EVENTS"))
-    if not (counts and instrument):
-        return None
-    surveys = (load_survey(name) for name in list_surveys())
-    fitting = (s.name for s in surveys if s.kind == "counts" and instrument in s.telescopes)
-    return next(fitting, None)
+    surveys = [load_survey(name) for name in list_surveys()]
+    if counts:
+        fitting = (s.name for s in surveys if s.kind == "counts" and instrument in s.telescopes)
+        return next(fitting, None)
+    if looks_like_radio(path):
+        return next((s.name for s in surveys if s.kind == "continuum"), None)
+    return None
 
 
 def _read_counts(

@@ -125,7 +125,7 @@ def test_a_background_that_is_wrong_by_a_tenth_hardly_matters(factor):
 @pytest.mark.parametrize("radius", [0.4, 0.8])
 def test_an_extended_source_is_measured_as_a_disc(radius):
     sky = make_sky(np.random.default_rng(9), x=48.3, y=47.6, counts=6000, radius=radius)
-    table = in_order(measure(sky)[1], [48.3], [47.6])
+    table = measure(sky)[1]
     assert table["Extension"].value == pytest.approx([radius], rel=0.3)
     assert table["Npred"] == pytest.approx([6000], rel=0.1)
     assert np.hypot(table["X"] - 48.3, table["Y"] - 47.6)[0] < 0.8
@@ -269,7 +269,8 @@ def test_a_tile_without_bands_is_refused():
 def test_a_narrow_leash_holds():
     sky = make_sky(np.random.default_rng(5), x=48.0, y=48.0, counts=3000)
     label = np.roll(sky.class_probabilities, 4, axis=2)
-    table = measure(replace(sky, class_probabilities=label), settings=FitSettings(leash=0.2))[1]
+    settings = FitSettings(leash=0.2, second_source_ts=np.inf)
+    table = measure(replace(sky, class_probabilities=label), settings=settings)[1]
     assert np.hypot(table["X"] - 52, table["Y"] - 48)[0] < 0.1
     assert np.isnan(table["Conf_68_SemiMajor"].value).all()
 

@@ -6,8 +6,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from photutils.segmentation import SegmentationImage
 
-from psseg.catalogue.segmentation import find_segments, segment_centroids, segment_scores
+from psseg.catalogue.segmentation import (
+    find_segments,
+    segment_centroids,
+    segment_scores,
+    segment_territory,
+    shared_segments,
+)
 from psseg.errors import PssegError
 
 OPTIONS = {"threshold": 0.5, "pixel_scale": 0.1, "psf_radius": 0.25}
@@ -118,3 +125,39 @@ def test_wrong_arguments_are_named(changes, message):
 def test_a_cube_is_refused():
     with pytest.raises(PssegError, match=r"want \(n_y, n_x\), got shape \(2, 4, 5\)"):
         find_segments(np.zeros((2, 4, 5)), **OPTIONS)
+
+
+def two_segments():
+    data = np.zeros((12, 20), dtype=int)
+    data[3:7, 2:10], data[4:6, 14:18] = 3, 5
+    return SegmentationImage(data)
+
+
+def test_the_territory_is_that_of_the_nearest_segment():
+    territory = segment_territory(two_segments(), reach=2)
+    assert territory[4, 5] == territory[4, 11] == 0
+    assert territory[4, 15] == territory[5, 19] == 1
+    assert territory[4, 12] == 1
+    assert territory[11, 5] == territory[0, 19] == -1
+    nothing = SegmentationImage(np.zeros((4, 5), dtype=int))
+    assert np.all(segment_territory(nothing, reach=2) == -1)
+
+
+def test_a_segment_with_two_sources_is_shared_between_them():
+    before = two_segments()
+    places = {"x": np.array([3.0, 16.0, 8.0]), "y": np.array([4.0, 5.0, 7.2])}
+    after, labels = shared_segments(before, **places, segment=np.array([0, 1, 0]), radius=1.5)
+    assert labels.tolist() == after.labels.tolist() == [3, 5, 6]
+    assert np.array_equal(after.data == 5, before.data == 5)
+    assert after.data[4, 3] == 3
+    assert after.data[6, 9] == after.data[8, 8] == 6
+    assert np.all((after.data > 0)[before.data > 0])
+
+
+def test_a_source_without_a_pixel_of_its_own_has_no_label():
+    place = {"x": np.array([3.0, 16.0, 16.0]), "y": np.array([4.0, 5.0, 5.0])}
+    after, labels = shared_segments(
+        two_segments(), **place, segment=np.array([0, 1, 1]), radius=1.5
+    )
+    assert labels.tolist() == [3, 5, 6]
+    assert after.labels.tolist() == [3, 5]

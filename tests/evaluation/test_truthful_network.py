@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from psseg import pipeline
+from psseg import counts_catalogue
 from psseg.evaluation import evaluate, run, skies
 from psseg.network.labelling import LabelMap
 from psseg.network.store import Model
@@ -49,7 +49,7 @@ def truthful(monkeypatch) -> Model:
         )
 
     monkeypatch.setattr(skies, "simulate_tile", remember)
-    monkeypatch.setattr(pipeline, "_label_tile", label)
+    monkeypatch.setattr(counts_catalogue, "label_tile", label)
     return Model(
         network=None,
         name="truth",

@@ -6,6 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.special import softmax
 from small_skies import sky_wcs
 
 from psseg.errors import PssegError
@@ -14,6 +17,8 @@ from psseg.network.labelling import label
 from psseg.tiles.tile import Tile
 
 TO_ROUNDING = 2e-5
+LARGE, CORE = (300, 410), 64
+"""A map that cores of this size cut in both directions."""
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +41,7 @@ def random_tile(shape, *, seed=1, **options):
 @pytest.fixture(scope="module")
 def large():
     """Give a map wider than a window, of no round size, with a gap."""
-    mask = np.zeros((230, 330), bool)
+    mask = np.zeros(LARGE, bool)
     mask[100:170, 140:200] = True
     return random_tile(mask.shape, mask=mask)
 
@@ -62,18 +67,64 @@ def difference(one, other):
 
 
 def test_the_cuts_leave_no_trace(large, whole, model):
-    cut = label(large, model, core=160)
+    cut = label(large, model, core=CORE)
     assert difference(cut, whole) < TO_ROUNDING
 
 
 def test_with_less_halo_they_would(large, whole, model, monkeypatch):
     monkeypatch.setattr(labelling, "network_reach", lambda: 16)
-    assert difference(label(large, model, core=160), whole) > 100 * TO_ROUNDING
+    assert difference(label(large, model, core=CORE), whole) > 100 * TO_ROUNDING
+
+
+@given(
+    n=st.integers(1, 5000),
+    core=st.integers(1, 100).map(lambda k: 16 * k),
+    halo=st.sampled_from([16, 128]),
+)
+def test_windows_own_every_pixel_once_and_see_its_surroundings(n, core, halo):
+    spans = labelling._spans(n, core=core, halo=halo)
+    (_, (first, _)), (_, (_, end)) = spans[0], spans[-1]
+    assert (first, end) == (-16, -(-n // 16) * 16 + 16)  # the map and its empty frame
+    assert [x for owned, _ in spans for x in range(n)[owned]] == list(range(n))
+    for owned, (start, stop) in spans:
+        assert start % 16 == 0
+        assert start == first or owned.start - start >= halo
+        assert stop == end or stop - owned.stop >= halo
+    lengths = {stop - start for _, (start, stop) in spans}
+    assert len(lengths) == 1
+    assert lengths.pop() <= core + 2 * halo
+
+
+def test_the_large_map_is_cut_in_both_directions():
+    assert all(len(labelling._spans(n, core=CORE, halo=128)) > 1 for n in LARGE)
+
+
+def test_labels_are_what_the_network_says(model):
+    mask = np.zeros((37, 41), bool)
+    mask[5:12, 20:30] = True
+    present = np.arange(8) > 1
+    tile = random_tile(mask.shape, mask=mask, bands_present=present)
+    frame = [(0, 0), (16, 27), (16, 23)]  # 16 pixels around a multiple of 16
+    observed = np.pad(present[:, None, None] & ~mask, frame)
+    counts = np.pad(tile.data, frame) * observed
+    logits, background = model.network(
+        [np.moveaxis(cube, 0, -1)[None].astype(np.float32) for cube in (counts, observed)]
+    )
+    inner = (slice(None), slice(16, 53), slice(16, 57))
+    probabilities = np.moveaxis(softmax(logits.numpy()[0], axis=-1), -1, 0)[inner]
+    expected = np.moveaxis(background.numpy()[0], -1, 0)[inner]
+    labels = label(tile, model)
+    np.testing.assert_allclose(
+        labels.class_probabilities[:, ~mask], probabilities[:, ~mask], atol=TO_ROUNDING
+    )
+    np.testing.assert_allclose(
+        labels.background[present][:, ~mask], expected[present][:, ~mask], rtol=TO_ROUNDING
+    )
 
 
 def test_shapes_and_sums(large, whole):
-    assert whole.class_probabilities.shape == (4, 230, 330)
-    assert whole.background.shape == (8, 230, 330)
+    assert whole.class_probabilities.shape == (4, *LARGE)
+    assert whole.background.shape == (8, *LARGE)
     assert whole.class_probabilities.dtype == whole.background.dtype == np.float32
     seen = ~large.mask
     np.testing.assert_allclose(whole.class_probabilities[:, seen].sum(axis=0), 1, atol=1e-5)

@@ -25,7 +25,7 @@ from psseg.network.store import (
 
 @pytest.fixture(scope="module")
 def network(random_network):
-    return random_network(n_bands=8, filters=8, depth=3, normalise=True)
+    return random_network(n_bands=8, filters=12, depth=3, normalise=True)
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import shutil
 from dataclasses import asdict, replace
@@ -14,6 +15,7 @@ import pytest
 from psseg.errors import PssegError
 from psseg.network import training
 from psseg.network.training import TrainingSettings, train
+from psseg.survey.survey import parse_survey
 
 SETTINGS = TrainingSettings(
     n_tiles=9, epochs=2, batch_size=2, filters=2, depth=2, learning_rate=1e-2, seed=3
@@ -55,10 +57,11 @@ def test_the_log_has_a_row_per_epoch(finished):
     assert np.isfinite([list(row.values()) for row in rows]).all()
 
 
-def test_the_record_tells_what_was_done(finished):
+def test_the_record_tells_what_was_done(finished, lat):
     record = read_record(finished[0])
     assert record["settings"] == asdict(SETTINGS)
     assert record["survey"] == "fermi-lat"
+    assert record["survey_sha256"] == hashlib.sha256(lat.text.encode()).hexdigest()
     assert record["epochs_done"] == 2
     folded = read_log(finished[0])[SETTINGS.turn :]  # with normalisation, losses do not compare
     assert record["best_loss"] == pytest.approx(min(row["val_loss"] for row in folded))
@@ -135,6 +138,55 @@ def test_settings_cannot_change_on_the_way(lat, finished):
     other = replace(SETTINGS, n_tiles=50, seed=4)
     with pytest.raises(PssegError, match="was begun with n_tiles=9, seed=3: resume it with the s"):
         train(lat, finished[0], settings=other, resume=True)
+
+
+def test_the_survey_cannot_change_on_the_way(lat, copy):
+    noted = parse_survey(lat.text + "# a note\n")
+    with pytest.raises(
+        PssegError, match="copy: begun for another survey file than this 'fermi-lat'"
+    ):
+        train(noted, copy, resume=True)
+
+
+def test_a_training_begun_before_the_survey_was_recorded_can_be_resumed(lat, copy):
+    record = read_record(copy)
+    del record["survey_sha256"]
+    (copy / "training.json").write_text(json.dumps(record))
+    assert train(lat, copy, resume=True).count_params() > 0
+
+
+@pytest.fixture
+def keeper(lat, finished, copy):
+    """Give what keeps the best weights, as it is when the first pass is over."""
+    record = read_record(copy)
+    (copy / "training.json").write_text(json.dumps(record | {"epochs_done": 1, "best_loss": 0.1}))
+    keeper = training._Keeper(copy, lat, SETTINGS)
+    keeper.set_model(finished[1])
+    return keeper
+
+
+def test_a_training_that_diverges_says_so(lat, copy, keeper):
+    keeper.on_epoch_end(SETTINGS.turn, {"val_loss": np.nan})
+    assert read_record(copy)["best_loss"] is None
+    with pytest.raises(PssegError, match=r"copy: the training diverged, .* a lower learning_rate$"):
+        train(lat, copy, resume=True)
+
+
+def test_the_first_pass_with_a_finite_loss_is_the_best_so_far(copy, keeper):
+    before = (copy / "best.weights.h5").stat().st_mtime_ns
+    keeper.on_epoch_end(SETTINGS.turn, {"val_loss": np.nan})
+    assert (copy / "best.weights.h5").stat().st_mtime_ns == before
+    keeper.on_epoch_end(SETTINGS.turn + 1, {"val_loss": 7.0})
+    assert (copy / "best.weights.h5").stat().st_mtime_ns > before
+    assert read_record(copy)["best_loss"] == 7.0
+
+
+def test_a_loss_that_is_no_number_is_never_the_best(copy, keeper):
+    keeper.on_epoch_end(SETTINGS.turn, {"val_loss": 7.0})
+    before = (copy / "best.weights.h5").stat().st_mtime_ns
+    keeper.on_epoch_end(SETTINGS.turn + 1, {"val_loss": np.nan})
+    assert (copy / "best.weights.h5").stat().st_mtime_ns == before
+    assert read_record(copy)["best_loss"] == 7.0
 
 
 def test_one_tile_is_not_enough(lat, tmp_path):

@@ -79,20 +79,19 @@ def test_tiles_are_those_of_the_simulator_but_for_rounding(lat, tiles):
 
 
 def test_tiles_are_made_once(lat, folder, tiles, monkeypatch):
-    monkeypatch.setattr("psseg.sky.training_set._simulate_to", None)
+    monkeypatch.setattr("psseg.sky.stored_tiles._simulate_to", None)
     again = simulate_training_tiles(lat, folder, n_tiles=3, seed=7, shape=SHAPE)
     assert np.array_equal(again.expected, tiles.expected)
 
 
-def test_tiles_are_made_anew_when_something_else_is_wanted(lat, folder, tiles, monkeypatch):
+@pytest.mark.parametrize("change", [{"seed": 8}, {"n_tiles": 2}, {"mix": "physical"}])
+def test_tiles_are_made_anew_when_something_else_is_wanted(lat, folder, tiles, monkeypatch, change):
     asked = []
-    monkeypatch.setattr(
-        "psseg.sky.training_set._simulate_to", lambda *args: asked.append(args[2]["seed"])
-    )
+    monkeypatch.setattr("psseg.sky.stored_tiles._simulate_to", lambda *args: asked.append(args[2]))
     record = (folder / "tiles.json").read_text()
-    simulate_training_tiles(lat, folder, n_tiles=3, seed=8, shape=SHAPE)
+    simulate_training_tiles(lat, folder, **{"n_tiles": 3, "seed": 7, "shape": SHAPE} | change)
     (folder / "tiles.json").write_text(record)
-    assert asked == [8]
+    assert asked == [change.get("n_tiles", 3)]
 
 
 def test_a_run_that_is_killed_leaves_no_record(lat, tmp_path, monkeypatch):
@@ -100,7 +99,7 @@ def test_a_run_that_is_killed_leaves_no_record(lat, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     (tmp_path / "tiles.json").write_text(json.dumps({"seed": 1}))
-    monkeypatch.setattr("psseg.sky.training_set._simulate_to", killed)
+    monkeypatch.setattr("psseg.sky.stored_tiles._simulate_to", killed)
     with pytest.raises(KeyboardInterrupt):
         simulate_training_tiles(lat, tmp_path, n_tiles=1, seed=2, shape=SHAPE)
     assert not (tmp_path / "tiles.json").exists()

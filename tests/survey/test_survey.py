@@ -107,7 +107,7 @@ def test_a_wrong_key_is_named(change, old, new, message):
         ("[0.316228,", "[0.6,", "energy_edges must be two or more numbers, positive and rising"),
         ("[0.316228,", "[0,", "energy_edges must be two or more numbers, positive and rising"),
         ("[0.316228, 0.501187,", "[0.501187,", "7 bands .* but 8 entries of .*instrument.psf"),
-        ("radius = 0.25", "radius = 0", "want a positive radius"),
+        ("radius = 0.15", "radius = 0", "want a positive radius"),
         ("invisible_ts = 5.0", "invisible_ts = 25", "0 < invisible_ts <= detectable_ts"),
         ("invisible_ts = 5.0", 'invisible_ts = "5"', r"invisible_ts in .*\[labels\] must be a num"),
     ],
@@ -145,9 +145,9 @@ def test_diffuse_tables_must_fit_together(change, old, new, message):
         ("n_above = 205", "n_above = 0", "want n_above above 0"),
         ("n_above = 205", 'n_above = "many"', r"n_above in .*quasar must be a number, not 'many'"),
         ("reference_flux = 1e-9", "reference_flux = 1e-3", "reference_flux between 0 and 2e-06"),
-        ("latitude_weights = [0.82, 0.18]", "latitude_weights = [0.82]", "one latitude weight per"),
-        ("latitude_weights = [0.82, 0.18]", "latitude_weights = [0.82, 0.1]", "with sum 1"),
-        ("latitude_scales = [1.3, 9.0]", "latitude_scales = [1.3, -9]", "must not be negative"),
+        ("latitude_weights = [0.6, 0.4]", "latitude_weights = [0.6]", "one latitude weight per"),
+        ("latitude_weights = [0.6, 0.4]", "latitude_weights = [0.6, 0.1]", "with sum 1"),
+        ("latitude_scales = [0.55, 5.0]", "latitude_scales = [0.55, -5]", "must not be negative"),
         ("extended_fraction = 0.67", "extended_fraction = 67", "must be 0 to 1, not 67"),
         ("index = [2.42, 0.22]", "index = 2.42", "index in .* must be a list of 2 numbers"),
     ],
@@ -176,12 +176,12 @@ def test_each_population_has_the_class_of_its_code(lat):
 
 
 @pytest.mark.data
-def test_isotropic_intensity_is_four_fifths_of_the_lat_collaborations(lat, data_folder):
+def test_isotropic_intensity_is_that_of_the_lat_collaboration_less_faint_blazars(lat, data_folder):
     path = data_folder / "lat" / "diffuse" / "iso_P8R3_SOURCE_V3_v1.txt"
     energy, intensity, _ = np.loadtxt(path, unpack=True)
     theirs = integrate_table(energy / 1e3, energy**2 * intensity / 1e3, lat.energy_edges)
     ours = integrate_table(
         lat.diffuse.isotropic_energy, lat.diffuse.isotropic_e2dnde, lat.energy_edges
     )
-    # The rest of it is faint blazars, which are simulated.
-    assert ours / theirs == pytest.approx(0.8, abs=0.02)
+    # The rest of it is faint blazars, which are simulated (tests/sky/test_sources.py).
+    assert ours / theirs == pytest.approx(0.74, abs=0.02)

@@ -1,0 +1,271 @@
+"""The commands for simulated skies: simulate them, train on them, evaluate against their truth.
+
+Everything heavy is imported inside the commands, so that ``psseg --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from psseg.console import Console, console_options
+from psseg.options import (
+    COUNT,
+    FILE,
+    SIDE_LIMITS,
+    YEARS_LIMITS,
+    SkyPosition,
+    diffuse_options,
+    folder_option,
+    mix_option,
+    overwrite_option,
+    seed_option,
+    setup_option,
+)
+
+__all__ = ["evaluate", "simulate", "train"]
+
+
+@click.command()
+@click.argument("survey")
+@folder_option
+@click.option("-n", "--tiles", type=COUNT, default=1, show_default=True, help="How many.")
+@click.option("--size", type=SIDE_LIMITS, default=256, show_default=True, help="Side, pixels.")
+@mix_option
+@setup_option
+@click.option("--years", type=YEARS_LIMITS, help="Exposure; without it, drawn for each tile.")
+@click.option("--center", type=SkyPosition(), help="Centre of the tiles; without it, drawn.")
+@diffuse_options
+@seed_option
+@overwrite_option
+@console_options
+def simulate(
+    console: Console, survey: str, output: Path, tiles: int, size: int, **options: Any
+) -> None:
+    """Simulate skies of a SURVEY (a name or a TOML file) and write them with their truth.
+
+    Of counts, each tile gives a counts cube, its exposure, and a truth file with the class map, the
+    expected background and the catalogue of what is there. Of the radio sky, each gives an image
+    per plane and a truth file.
+
+    \b
+    Examples:
+      psseg simulate fermi-lat -o skies -n 4 --seed 1
+      psseg simulate fermi-lat -o skies --center 30,10,galactic --years 14
+      psseg simulate fermi-lat -o skies --diffuse gll_iem_v07.fits
+      psseg simulate my_survey.toml -o skies --mix balanced
+      psseg simulate radio -o skies --setup emu --size 1024
+    """
+    from psseg.survey.survey import load_survey
+
+    loaded, progress = load_survey(survey), console.progress
+    simulated = _simulate_radio if loaded.kind == "continuum" else _simulate_counts
+    for line in simulated(loaded, output, tiles, (size, size), progress=progress, **options):
+        console.say(line)
+
+
+def _simulate_counts(
+    survey: Any,
+    output: Path,
+    tiles: int,
+    shape: tuple[int, int],
+    *,
+    setups: tuple[str, ...],
+    diffuse: Path | None,
+    gas: Path | None,
+    **options: Any,
+) -> list[str]:
+    """Write tiles of counts; a line per tile."""
+    from psseg.sky.survey_sky import simulate_sky
+
+    if setups:
+        raise click.UsageError("--setup is for radio images")
+    templates = _read_templates(diffuse, gas, survey)
+    written = simulate_sky(survey, output, n_tiles=tiles, shape=shape, diffuse=templates, **options)
+    return [f"{files.counts}  {files.exposure.name}  {files.truth.name}" for files in written]
+
+
+def _simulate_radio(
+    survey: Any,
+    output: Path,
+    tiles: int,
+    shape: tuple[int, int],
+    *,
+    setups: tuple[str, ...],
+    mix: str,
+    seed: int,
+    overwrite: bool,
+    progress: bool,
+    **counts: Any,
+) -> list[str]:
+    """Write radio images; a line per image."""
+    from psseg.sky.radio_image_files import simulate_radio_sky
+
+    given = [f"--{name}" for name, value in counts.items() if value is not None]
+    if given or len(setups) > 1:
+        raise click.UsageError(f"radio images take one --setup and no {', '.join(given) or 'more'}")
+    written = simulate_radio_sky(
+        survey, output, n_images=tiles, shape=shape, mix=mix, setup=setups[0] if setups else None,
+        seed=seed, overwrite=overwrite, progress=progress,
+    )  # fmt: skip
+    return ["  ".join(str(path) for path in (*files.planes, files.truth)) for files in written]
+
+
+def _read_templates(diffuse: Path | None, gas: Path | None, survey: Any) -> Any:
+    """Read the templates that were named, if any."""
+    if diffuse is None and gas is not None:
+        raise click.UsageError("--gas refines a model: give --diffuse too")
+    if diffuse is None:
+        return None
+    from psseg.sky.diffuse import read_templates
+
+    return read_templates(diffuse, survey, gas=gas)
+
+
+@click.command()
+@click.argument("survey")
+@folder_option
+@click.option(
+    "-n", "--tiles", "n_tiles", type=COUNT,
+    help="Simulated tiles; without it, as many as the shipped model was trained on.",
+)  # fmt: skip
+@click.option("--epochs", type=COUNT, help="Passes over them; without it, as the shipped model.")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed; without it, the shipped model's.")
+@click.option(
+    "-j", "--processes", type=COUNT, default=2, show_default=True,
+    help="Processes that simulate and calibrate.",
+)  # fmt: skip
+@click.option("--resume", is_flag=True, help="Go on with the training that DIR holds.")
+@console_options
+def train(
+    console: Console, survey: str, output: Path, processes: int, resume: bool, **settings: Any
+) -> None:
+    """Train a network for a SURVEY (a name or a TOML file) and calibrate it.
+
+    DIR becomes a model that --model takes. Training takes hours on two cores; it may be stopped
+    and resumed.
+
+    \b
+    Examples:
+      psseg train fermi-lat -o models/mine
+      psseg train my_survey.toml -o models/mine --tiles 2000 --epochs 2 --seed 1
+      psseg train fermi-lat -o models/mine --resume
+    """
+    from psseg.network.training import default_settings
+    from psseg.survey.survey import load_survey
+    from psseg.training_run import train_model
+
+    given = {name: value for name, value in settings.items() if value is not None}
+    loaded = load_survey(survey)
+    train_model(
+        loaded,
+        output,
+        settings=default_settings(loaded, **given) if given else None,
+        resume=resume,
+        processes=processes,
+        progress=console.progress,
+    )
+    console.say(f"model: {output}")
+
+
+@click.command()
+@click.option("--model", metavar="NAME|DIR", help="Trained network to evaluate on a simulated sky.")
+@click.option(
+    "--catalogue", "catalogue_", type=FILE, metavar="FILE",
+    help="Catalogue to evaluate instead, against the --truth of psseg simulate.",
+)  # fmt: skip
+@click.option("--truth", type=FILE, metavar="FILE", help="Truth of the catalogue's sky.")
+@click.option(
+    "-n", "--tiles", type=COUNT, help="Simulated tiles; without it, 64 of counts, 16 radio images."
+)
+@click.option(
+    "--size",
+    type=SIDE_LIMITS,
+    help="Side, pixels; without it, 256 of counts, 1024 of radio images.",
+)
+@mix_option
+@setup_option
+@click.option(
+    "--years", type=YEARS_LIMITS, default=14.0, show_default=True, help="Exposure of the sky."
+)
+@diffuse_options
+@seed_option
+@click.option(
+    "-j", "--processes", type=COUNT, default=1, show_default=True,
+    help="Tiles done at the same time.",
+)  # fmt: skip
+@click.option("-o", "--output", type=FILE, metavar="DIR", help="Folder for scores and figures.")
+@overwrite_option
+@console_options
+def evaluate(
+    console: Console,
+    model: str | None,
+    catalogue_: Path | None,
+    truth: Path | None,
+    output: Path | None,
+    overwrite: bool,
+    **sky: Any,
+) -> None:
+    """Measure completeness, purity, positions and classes against a truth.
+
+    Either a model is evaluated on a simulated sky that it has never seen, or a catalogue against
+    the truth of its sky. The scores are printed; DIR gets them as JSON and text, with figures.
+
+    \b
+    Examples:
+      psseg evaluate --model fermi-lat -o scores
+      psseg evaluate --model models/mine --tiles 128 --seed 7 -j 2 -o scores
+      psseg evaluate --model fermi-lat --diffuse gll_iem_v07.fits -o scores_on_template
+      psseg evaluate --model radio --setup emu --setup vlass -o scores
+      psseg evaluate --catalogue sky_catalogue.fits --truth sky_truth.fits
+    """
+    from psseg import evaluation
+    from psseg.products import check_writable
+
+    if output is not None:
+        check_writable([output / "scores.json"], overwrite=overwrite)
+    if model and not (catalogue_ or truth):
+        found = _evaluate_model(model, progress=console.progress, **sky)
+    elif catalogue_ and truth and not model:
+        from psseg.demo import compare_with_truth
+
+        found = compare_with_truth(catalogue_, truth)
+    else:
+        raise click.UsageError("want either --model, or --catalogue with --truth")
+    console.say(evaluation.describe(found))
+    if output is not None:
+        files = evaluation.write_evaluation(found, output, overwrite=overwrite)
+        console.say("\n".join(str(path) for path in files))
+
+
+def _evaluate_model(
+    name: str,
+    *,
+    tiles: int | None,
+    size: int | None,
+    mix: str,
+    seed: int,
+    progress: bool,
+    setups: tuple[str, ...],
+    **counts: Any,
+) -> Any:
+    """Evaluate on a simulated sky of the model's kind."""
+    from psseg import evaluation
+    from psseg.network.store import load_model
+
+    model = load_model(name)
+    common: dict[str, Any] = {"mix": mix, "seed": seed, "progress": progress}
+    if size is not None:
+        common["shape"] = (size, size)
+    if model.survey.kind == "continuum":
+        chosen = {"n_images": tiles, "setups": setups or None}
+        common |= {key: value for key, value in chosen.items() if value is not None}
+        return evaluation.evaluate_radio(model, **common)
+    if setups:
+        raise click.UsageError("--setup is for radio images")
+    templates = _read_templates(counts.pop("diffuse"), counts.pop("gas"), model.survey)
+    simulation = {} if templates is None else {"diffuse": templates}
+    common |= {} if tiles is None else {"n_tiles": tiles}
+    return evaluation.evaluate(model, simulation=simulation, **common, **counts)

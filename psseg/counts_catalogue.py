@@ -1,0 +1,212 @@
+"""From a counts map to its catalogue: labels, segments, sources, classes.
+
+In: a tile and a trained network. Out: the table of sources, the label map, the segmentation map.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from astropy.coordinates import SkyCoord
+from astropy.table import QTable
+from photutils.segmentation import SegmentationImage
+from threadpoolctl import threadpool_limits
+
+from psseg.catalogue.classification import apply_priors, class_scores
+from psseg.catalogue.measurement import measure_counts
+from psseg.catalogue.probability import (
+    calibrated_classes,
+    detection_threshold,
+    source_probability,
+)
+from psseg.catalogue.segmentation import find_segments, kept_segments
+from psseg.catalogue.table import build_catalogue
+from psseg.errors import PssegError, PssegWarning
+from psseg.likeness import background_residuals, is_unlike
+from psseg.network.store import Calibration, Model
+from psseg.priors import class_priors
+from psseg.survey.survey import counts_survey
+from psseg.tiles.tile import Tile
+
+if TYPE_CHECKING:
+    from psseg.network.labelling import LabelMap
+
+__all__ = ["CatalogueResult", "catalogue_tile", "label_tile"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CatalogueResult:
+    """What a tile was found to hold.
+
+    Parameters
+    ----------
+    table : QTable
+        The catalogue.
+    segments : SegmentationImage, shape (n_y, n_x)
+        Which pixels belong to which source; labels are the catalogue's SEGMENT.
+    label_map : LabelMap
+        Class probabilities and expected background.
+    tile : Tile
+        The map.
+    """
+
+    table: QTable
+    segments: SegmentationImage
+    label_map: LabelMap
+    tile: Tile
+
+
+def catalogue_tile(
+    tile: Tile,
+    model: Model,
+    *,
+    priors: str | Path = "physical",
+    threshold: float | None = None,
+    keep_candidates: bool = False,
+    strict: bool = False,
+    progress: bool = False,
+) -> CatalogueResult:
+    """Make a catalogue of a tile.
+
+    Parameters
+    ----------
+    tile : Tile
+        The map; with its exposure, sources get fluxes.
+    model : Model
+        A trained network with its survey and calibration.
+    priors : str or Path
+        "physical", "balanced", or a file (:mod:`psseg.priors`).
+    threshold : float, optional
+        Smallest SOURCE_PROB that is kept. The default is the model's own, which depends on
+        latitude.
+    keep_candidates : bool
+        Keep what the threshold would leave out, and the column SOURCE_SCORE (highest source
+        probability that the network gave), for calibration and evaluation.
+    strict : bool
+        Refuse a map unlike the skies the network was trained on, instead of flagging it.
+    progress : bool
+        Whether to draw a progress bar.
+
+    Returns
+    -------
+    CatalogueResult
+
+    Raises
+    ------
+    PssegError
+        If `priors` are none, or with `strict`.
+
+    Warns
+    -----
+    PssegWarning
+        If the map is unlike the training skies.
+    """
+    label_map = label_tile(tile, model, progress=progress)
+    unlike = _check_likeness(tile, label_map, model, strict=strict)
+    segments = _find_segments(tile, label_map, model)
+    measured, segments = _measure(tile, label_map, segments, model, unlike_training=unlike)
+    if not keep_candidates:
+        keep = measured["SOURCE_PROB"] >= _limits(measured, model.calibration, threshold)
+        segments, measured = kept_segments(segments, keep), measured[keep]
+    likelihoods = _class_likelihoods(label_map, segments, model.calibration)
+    table = build_catalogue(
+        measured,
+        source_probability=measured["SOURCE_PROB"],
+        likelihoods=likelihoods,
+        probabilities=apply_priors(likelihoods, _priors(measured, priors, model)),
+    )
+    if keep_candidates:
+        table["SOURCE_SCORE"] = measured["SOURCE_SCORE"]
+    return CatalogueResult(table=table, segments=segments, label_map=label_map, tile=tile)
+
+
+def _find_segments(tile: Tile, label_map: LabelMap, model: Model) -> SegmentationImage:
+    return find_segments(
+        1 - label_map.class_probabilities[0],
+        threshold=model.calibration.candidate_threshold,
+        pixel_scale=tile.pixel_scale,
+        psf_radius=counts_survey(model.survey).labels.radius,
+        mask=tile.mask,
+    )
+
+
+def _measure(
+    tile: Tile,
+    label_map: LabelMap,
+    segments: SegmentationImage,
+    model: Model,
+    *,
+    unlike_training: bool,
+) -> tuple[QTable, SegmentationImage]:
+    """Measure all candidates; SOURCE_PROB says how probable it is that each is real."""
+    calibration = model.calibration
+    # Thousands of small matrices: BLAS threads that wait for each other take four times as long.
+    with threadpool_limits(limits=1, user_api="blas"):
+        measured, segments = measure_counts(
+            tile,
+            label_map.background,
+            label_map.class_probabilities,
+            segments,
+            counts_survey(model.survey),
+            position_scale=calibration.position_scale,
+            position_floor=calibration.position_floor,
+            unlike_training=unlike_training,
+        )
+    measured["SOURCE_PROB"] = source_probability(
+        measured["SOURCE_SCORE"], measured["Sqrt_TS"] ** 2, calibration.source_coefficients
+    )
+    return measured, segments
+
+
+def _class_likelihoods(
+    label_map: LabelMap, segments: SegmentationImage, calibration: Calibration
+) -> np.ndarray:
+    return calibrated_classes(
+        class_scores(label_map.class_probabilities, segments),
+        temperature=calibration.temperature,
+        bias=calibration.class_bias,
+    )
+
+
+def _check_likeness(tile: Tile, label_map: LabelMap, model: Model, *, strict: bool) -> bool:
+    """Tell whether a map is unlike the training skies: warn, or refuse it."""
+    residuals = background_residuals(tile, label_map)
+    if not is_unlike(residuals, model.calibration.residual_limit):
+        return False
+    what = f"{tile.name}: unlike the skies that {model.name} was trained on"
+    if strict:
+        raise PssegError(f"{what}; leave --strict out to catalogue it with a flag")
+    warnings.warn(
+        f"{what}: its diffuse emission is not seen through; all sources are flagged",
+        PssegWarning,
+        stacklevel=3,
+    )
+    return True
+
+
+def _limits(measured: QTable, calibration: Calibration, threshold: float | None) -> np.ndarray:
+    """Give the probability that each source needs."""
+    if threshold is not None:
+        return np.full(len(measured), threshold)
+    return detection_threshold(
+        measured["GLAT"].to_value("deg"),
+        thresholds=calibration.thresholds,
+        latitude_split=calibration.latitude_split,
+    )
+
+
+def _priors(measured: QTable, priors: str | Path, model: Model) -> np.ndarray:
+    positions = SkyCoord(measured["RAJ2000"], measured["DEJ2000"])
+    flux = measured["FLUX1000"].to_value("cm-2 s-1")
+    return class_priors(priors, model.survey, positions=positions, flux=flux)
+
+
+def label_tile(tile: Tile, model: Model, *, progress: bool) -> LabelMap:
+    """Label a tile; Keras is imported here at the earliest, so that wrong input is told at once."""
+    from psseg.network.labelling import label
+
+    return label(tile, model, progress=progress)

@@ -1,0 +1,162 @@
+"""What a trained radio network's numbers mean: threshold and probabilities.
+
+In goes a model; out comes a `Calibration`, with the fields that every model has. Detection is
+calibrated on images with the physical mix of sources, classes on balanced ones: in the physical
+mix a pulsar is one source in ten thousand. One threshold holds at all latitudes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from astropy.table import QTable
+
+from psseg.catalogue.probability import source_probability
+from psseg.evaluation.calibration import fit_classes, fit_source_probability, purity_threshold
+from psseg.evaluation.classes import FALSE_DETECTION, NO_CLASS, class_columns, true_classes
+from psseg.evaluation.matching import column
+from psseg.evaluation.radio_field import RADIO_PROTOCOL, RadioProtocol
+from psseg.evaluation.radio_skies import (
+    ANY_SETUP,
+    CatalogueFunction,
+    RadioPlan,
+    catalogue_radio_sky,
+)
+from psseg.evaluation.run import CANDIDATE_SCORE, raw_calibration
+from psseg.network.store import Calibration
+
+if TYPE_CHECKING:
+    from psseg.network.store import Model
+
+__all__ = ["RELIABILITY", "calibrate_radio", "fit_radio_calibration"]
+
+RELIABILITY = 0.97
+"""Share of true sources among the detections that the threshold shall give."""
+
+MARGIN = 0.005
+"""Added to it: a threshold tuned on some images does a little worse on the next."""
+
+CLASS_SNR = 4.0
+"""Peak S/N from which sources were labelled in training, and have a class to calibrate."""
+
+
+def calibrate_radio(
+    model: Model,
+    *,
+    seed: int,
+    n_images: int = 16,
+    shape: tuple[int, int] = (1024, 1024),
+    setups: tuple[str, ...] = (ANY_SETUP,),
+    reliability: float = RELIABILITY,
+    candidate_threshold: float = CANDIDATE_SCORE,
+    protocol: RadioProtocol = RADIO_PROTOCOL,
+    catalogue: CatalogueFunction | None = None,
+    progress: bool = False,
+) -> Calibration:
+    """Calibrate a model on simulated radio images, half of them physical, half balanced.
+
+    Parameters
+    ----------
+    model : Model
+        The network with its survey; its calibration is not used.
+    seed : int
+        Seed of the images; the random numbers are never those of a training or an evaluation.
+    n_images : int
+        Images of each mix.
+    shape, setups, protocol, catalogue, progress
+        As for `psseg.evaluation.radio_skies.evaluate_radio`.
+    reliability : float
+        Share of true sources among the detections to reach.
+    candidate_threshold : float
+        Peak score down to which segments are candidates, here and later.
+
+    Returns
+    -------
+    Calibration
+
+    Raises
+    ------
+    PssegError
+        If there are too few true or false detections to fit anything.
+    """
+    raw = replace(model, calibration=raw_calibration(candidate_threshold))
+    detections = {}
+    for mix in ("physical", "balanced"):
+        plan = RadioPlan(
+            n_images=n_images, shape=shape, seed=seed, stream="calibration", setups=setups, mix=mix
+        )
+        tables = catalogue_radio_sky(
+            raw, plan, protocol=protocol, catalogue=catalogue, progress=progress
+        )
+        detections[mix] = tables.detections
+    return fit_radio_calibration(
+        detections["physical"],
+        detections["balanced"],
+        candidate_threshold=candidate_threshold,
+        reliability=reliability,
+    )
+
+
+def fit_radio_calibration(
+    physical: QTable,
+    balanced: QTable,
+    *,
+    candidate_threshold: float,
+    reliability: float = RELIABILITY,
+) -> Calibration:
+    """Fit every number of a calibration.
+
+    Parameters
+    ----------
+    physical, balanced : QTable
+        Matched detections, candidates included, of images with either mix of sources, made with
+        an uncalibrated model; their SOURCE_PROB is the network's peak score as it came.
+    candidate_threshold : float
+        Score down to which they were made.
+    reliability : float
+        Share of true sources among the detections to reach.
+
+    Returns
+    -------
+    Calibration
+        The squared S/N stands where counts maps have the test statistic. Both thresholds are the
+        same, and position errors stay as they were fitted.
+
+    Raises
+    ------
+    PssegError
+        If there are too few true or false detections to fit anything.
+    """
+    counted = _whole(physical)
+    real = np.asarray(counted["MATCHED"], dtype=bool)
+    score, ts = column(counted, "SOURCE_PROB"), column(counted, "SNR") ** 2
+    coefficients = fit_source_probability(score, ts, real)
+    probability = source_probability(score, ts, coefficients)
+    threshold = purity_threshold(probability, real, min(reliability + MARGIN, 1.0))
+    temperature, bias = _fit_balanced_classes(_whole(balanced))
+    return Calibration(
+        source_coefficients=coefficients,
+        candidate_threshold=candidate_threshold,
+        thresholds={"low_latitude": threshold, "high_latitude": threshold},
+        latitude_split=0.0,
+        temperature=temperature,
+        class_bias=bias,
+        position_scale=1.0,
+        position_floor=0.0,
+    )
+
+
+def _whole(detections: QTable) -> QTable:
+    """Keep the counted detections that are no fragments: those are neither true nor false."""
+    counted = np.asarray(detections["COUNTED"], dtype=bool)
+    return detections[counted & ~np.asarray(detections["FRAGMENT"], dtype=bool)]
+
+
+def _fit_balanced_classes(detections: QTable) -> tuple[float, tuple[float, ...]]:
+    """Fit temperature and bias where every class is as frequent as any other."""
+    true, classes = true_classes(detections), class_columns(detections, "L")
+    known = (true != NO_CLASS) & (true != FALSE_DETECTION) & np.isfinite(classes).all(axis=1)
+    known &= column(detections, "TRUE_SNR") >= CLASS_SNR
+    return fit_classes(classes[known], np.ones((known.sum(), classes.shape[1])), true[known])

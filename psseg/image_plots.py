@@ -1,0 +1,136 @@
+"""The picture of a radio catalogue: the image with its sources, and what psseg took them for.
+
+In: an image, its catalogue and its segmentation map. Out: a picture file.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from astropy.coordinates import SkyCoord
+from astropy.table import Table
+from astropy.visualization import AsinhStretch, ImageNormalize
+from astropy.visualization.wcsaxes import WCSAxes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import EllipseCollection
+from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
+from photutils.segmentation import SegmentationImage
+
+from psseg.plots import DPI, MASKED, PANEL_INCHES, class_legend, dress_axes
+from psseg.survey.classes import CLASS_COLOURS, SOURCE_CLASSES
+from psseg.tiles.radio_image import RadioImage
+
+__all__ = ["image_figure", "plot_image"]
+
+LARGEST_SIDE = 2000
+"""Pixels of an image that are drawn along a side; larger ones are thinned out."""
+
+NOISE_LEVELS = (-3.0, 60.0)
+"""Grey levels run over this range of the median local rms."""
+
+
+def plot_image(
+    image: RadioImage, rms: np.ndarray, table: Table, segments: SegmentationImage, path: str | Path
+) -> None:
+    """Draw a radio image with its sources on it and write the picture.
+
+    Parameters
+    ----------
+    image : RadioImage
+    rms : numpy.ndarray, shape (n_y, n_x)
+        Local rms of the reference plane, Jy/beam: sets the grey levels.
+    table : astropy.table.Table
+        Its catalogue.
+    segments : photutils.segmentation.SegmentationImage, shape (n_y, n_x)
+        Its segmentation map; labels are the catalogue's SEGMENT.
+    path : str or Path
+        The picture; its ending says the format.
+    """
+    image_figure(image, rms, table, segments).savefig(path, dpi=DPI)
+
+
+def image_figure(
+    image: RadioImage, rms: np.ndarray, table: Table, segments: SegmentationImage
+) -> Figure:
+    """Draw a radio image with its sources on it, and beside it what each segment was taken for.
+
+    Parameters
+    ----------
+    image, rms, table, segments
+        As for :func:`plot_image`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Two panels with the sky's coordinates; sources are ellipses of their fitted size.
+    """
+    n_y, n_x = image.shape
+    aspect = np.clip(n_y / n_x, 0.3, 2.0)
+    figure = Figure(figsize=(2 * PANEL_INCHES, PANEL_INCHES * aspect + 0.9), layout="compressed")
+    FigureCanvasAgg(figure)
+    step = -(-max(n_y, n_x) // LARGEST_SIDE)
+    map_axes, segment_axes = (
+        figure.add_subplot(1, 2, number, projection=image.wcs) for number in (1, 2)
+    )
+    _draw_image(map_axes, image, rms, step)
+    _draw_segments(segment_axes, image, table, segments, step)
+    for axes, title in ((map_axes, f"{image.name}: Stokes I"), (segment_axes, "segments by class")):
+        dress_axes(axes, image.wcs, image.shape, title)
+    _draw_sources(map_axes, image, table)
+    figure.legend(
+        handles=class_legend(table),
+        loc="outside lower center",
+        ncols=len(SOURCE_CLASSES),
+        frameon=False,
+    )
+    return figure
+
+
+def _draw_image(axes: WCSAxes, image: RadioImage, rms: np.ndarray, step: int) -> None:
+    plane, blank = image.planes[0][::step, ::step], image.mask[::step, ::step]
+    level = np.nanmedian(rms[::step, ::step]) if not blank.all() else 1.0
+    low, high = (level * factor for factor in NOISE_LEVELS)
+    norm = ImageNormalize(vmin=low, vmax=high, stretch=AsinhStretch(0.1))
+    options = {"origin": "lower", "interpolation": "nearest", "extent": _extent(image.shape)}
+    axes.imshow(np.nan_to_num(plane), cmap="gray", norm=norm, **options)
+    axes.imshow(np.where(blank[..., None], MASKED, 0.0), **options)
+
+
+def _draw_segments(
+    axes: WCSAxes, image: RadioImage, table: Table, segments: SegmentationImage, step: int
+) -> None:
+    axes.set_facecolor("white")
+    colours = np.zeros((int(segments.data.max(initial=0)) + 1, 4))
+    for segment, name in zip(table["SEGMENT"], table["CLASS"], strict=True):
+        colours[int(segment)] = to_rgba(CLASS_COLOURS[str(name)])
+    picture = colours[segments.data[::step, ::step]]
+    picture[image.mask[::step, ::step]] = MASKED
+    axes.imshow(picture, origin="lower", interpolation="nearest", extent=_extent(image.shape))
+
+
+def _extent(shape: tuple[int, int]) -> tuple[float, float, float, float]:
+    return -0.5, shape[1] - 0.5, -0.5, shape[0] - 0.5
+
+
+def _draw_sources(axes: WCSAxes, image: RadioImage, table: Table) -> None:
+    """Draw ellipses of the sources' size, half again as wide, so that they can be seen."""
+    if len(table) == 0:
+        return
+    x, y = SkyCoord(table["ra"], table["dec"]).to_pixel(image.wcs)
+    scale = 1.5 / image.pixel_scale
+    height, width = (np.nan_to_num(table[name].to_value("deg")) * scale for name in ("maj", "min"))
+    angle = np.nan_to_num(table["pa"].to_value("deg")) + image.rotation
+    ellipses = EllipseCollection(
+        width,
+        height,
+        angle,
+        units="xy",
+        offsets=np.column_stack([x, y]),
+        offset_transform=axes.transData,
+        facecolors="none",
+        edgecolors=[CLASS_COLOURS[str(name)] for name in table["CLASS"]],
+        linewidths=0.8,
+    )
+    axes.add_collection(ellipses)

@@ -1,0 +1,62 @@
+"""Commands for simulated skies as a user types them: what they print, leave, and refuse."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from commands import assert_fails, products, run
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("simulate", "fermi-lat", "-o", "out", "--mix", "wild"),
+        ("simulate", "fermi-lat", "-o", "out", "--gas", "gas.fits"),
+        ("simulate", "fermi-lat", "-o", "out", "--setup", "emu"),
+        ("simulate", "radio", "-o", "out", "--years", "5"),
+        ("simulate", "radio", "-o", "out", "--setup", "emu", "--setup", "vlass"),
+        ("evaluate",),
+        ("evaluate", "--model", "m", "--catalogue", "c.fits", "--truth", "t.fits"),
+        ("evaluate", "--catalogue", "c.fits"),
+    ],
+)
+def test_wrong_use_ends_with_2_and_says_how(words):
+    result = run(*words)
+    assert result.exit_code == 2
+    assert "Usage: " in result.stderr
+
+
+def test_simulate_writes_tiles_with_their_truth(tmp_path):
+    result = run(
+        "simulate", "fermi-lat", "-o", tmp_path, "-n", 2, "--size", 32, "--years", 5, "--seed", 4,
+        "--center", "30,60,galactic",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert len(products(tmp_path)) == 6
+    again = run("simulate", "fermi-lat", "-o", tmp_path, "-n", 2, "--size", 32)
+    assert_fails(again, "--overwrite")
+
+
+def test_evaluate_compares_a_catalogue_with_its_truth(truth_teller, sky_files, tmp_path):
+    run("catalogue", sky_files.counts, "--exposure", sky_files.exposure, "-o", tmp_path)
+    result = run(
+        "evaluate", "--catalogue", tmp_path / "sky_catalogue.fits", "--truth", sky_files.truth,
+        "-o", tmp_path / "scores",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert "purity" in result.stdout
+    assert json.loads((tmp_path / "scores" / "scores.json").read_text())["counts"]["purity"] > 0.9
+
+
+def test_simulate_writes_radio_images_with_their_truth(tmp_path):
+    result = run("simulate", "radio", "-o", tmp_path, "--size", 64, "--setup", "emu", "--seed", 4)
+    assert result.exit_code == 0, result.output
+    written = products(tmp_path)
+    assert len(written) == 4
+    assert sum(name.endswith("_truth.fits") for name in written) == 1
+    assert all(name in result.stdout for name in written)
+
+
+def test_an_unknown_survey_is_refused(tmp_path):
+    assert_fails(run("simulate", "nope", "-o", tmp_path / "out"), "nope")

@@ -1,0 +1,178 @@
+"""From a radio image to its catalogue, with the truth in the place of the network's labels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from astropy.io import fits
+
+from psseg import image_catalogue
+from psseg.catalogue.radio_table import read_radio_catalogue
+from psseg.errors import PssegError
+from psseg.image_catalogue import catalogue_image, describe_image
+from psseg.pipeline import catalogue, label
+from psseg.sky.radio_image_files import simulate_radio_sky, write_simulated_image
+from psseg.sky.radio_observation import draw_observation
+from psseg.sky.radio_simulation import simulate_image
+from psseg.survey.classes import IGNORED
+from psseg.survey.survey import load_survey
+from psseg.tiles.network_planes import _length
+from psseg.tiles.radio_files import read_radio_image
+from psseg.tiles.readers import recognise_survey
+
+SHAPE = (224, 224)
+
+
+@pytest.fixture(scope="module")
+def radio():
+    return load_survey("radio")
+
+
+@pytest.fixture(scope="module")
+def simulated(radio):
+    rng = np.random.default_rng(5)
+    observation = draw_observation(radio, rng, like="racs-mid")
+    return simulate_image(radio, rng=rng, shape=SHAPE, mix="balanced", observation=observation)
+
+
+@pytest.fixture
+def model(stub, radio, simulated, monkeypatch):
+    """Give a model that labels as the truth says."""
+
+    def labels(image, planes, model, *, progress):
+        classes = simulated.class_map
+        assert classes.shape == planes.mask.shape
+        probabilities = np.full((4, *classes.shape), 0.01, np.float32)
+        for value in range(4):
+            probabilities[value][classes == value] = 0.97
+        probabilities[0][classes == IGNORED] = 0.97
+        return probabilities
+
+    monkeypatch.setattr(image_catalogue, "_label_planes", labels)
+    monkeypatch.setattr("psseg.pipeline.load_model", lambda name: stub_of(stub, radio))
+    return stub_of(stub, radio)
+
+
+def stub_of(stub, radio):
+    return replace(stub, survey=radio)
+
+
+@pytest.fixture
+def files(simulated, tmp_path):
+    return write_simulated_image(simulated, tmp_path / "maps", "field")
+
+
+def test_the_simulated_beam_needs_no_resampling(simulated):
+    assert _length(SHAPE[0], 1.0) == SHAPE[0]
+    beam, scale = simulated.image.beams[0], simulated.image.pixel_scale
+    assert 3 < np.sqrt(beam.major * beam.minor) / scale < 6
+
+
+def test_bright_sources_are_found_where_they_are(model, simulated):
+    made = catalogue_image(simulated.image, model, priors="balanced")
+    truth = simulated.truth[(simulated.truth["SNR"] > 7) & (simulated.truth["N_COMPONENTS"] == 1)]
+    inside = np.all(
+        [(truth[n] > 8) & (truth[n] < size - 8) for n, size in (("X", 224), ("Y", 224))], axis=0
+    )
+    truth = truth[inside]
+    index, offset, _ = SkyCoord(truth["ra"], truth["dec"]).match_to_catalog_sky(
+        SkyCoord(made.table["ra"], made.table["dec"])
+    )
+    assert len(truth) > 5
+    assert np.median(offset.arcsec) < 1.0
+    right = made.table["CLASS"][index] == np.char.strip(truth["CLASS"])
+    assert np.mean(right) > 0.8
+
+
+def test_segments_and_components_belong_to_the_sources(model, simulated):
+    made = catalogue_image(simulated.image, model)
+    assert sorted(made.table["SEGMENT"]) == list(made.segments.labels)
+    fitted = made.table["N_COMPONENTS"] > 0
+    assert set(made.components["Source_Name"]) == set(made.table["Source_Name"][fitted])
+    assert made.table["N_COMPONENTS"].sum() >= len(made.components)
+    some = catalogue_image(simulated.image, model, threshold=0.9999)
+    assert len(some.table) < len(made.table)
+    assert set(some.components["Source_Name"]) <= set(some.table["Source_Name"])
+
+
+def test_the_primary_beam_divides_the_fluxes(model, simulated):
+    plain = catalogue_image(simulated.image, model)
+    half = catalogue_image(simulated.image, model, attenuation=np.full(SHAPE, 0.5))
+    for name in ("int_flux", "e_peak_flux", "rms_image"):
+        np.testing.assert_allclose(half.table[name], 2 * plain.table[name], rtol=1e-5)
+    np.testing.assert_allclose(
+        half.components["int_flux"], 2 * plain.components["int_flux"], rtol=1e-5
+    )
+    np.testing.assert_allclose(half.table["SNR"], plain.table["SNR"], rtol=1e-5)
+
+
+def test_the_catalogue_says_how_each_plane_was_taken(model, simulated):
+    made = catalogue_image(simulated.image, model)
+    described = describe_image(simulated.image, made.noise)
+    assert described["STOKES"].tolist() == ["I", "I", "V"]
+    np.testing.assert_allclose(described["FREQ"].to_value(u.GHz), [1.296, 1.44, 1.296])
+    np.testing.assert_allclose(
+        described["RMS"].value, [np.median(rms) for rms in simulated.rms], rtol=0.15
+    )
+
+
+def test_planes_from_files_give_all_products(model, files, tmp_path):
+    first, *others = files.planes
+    made = catalogue(first, tmp_path / "out", planes=others, command="psseg catalogue field.fits")
+    assert all(path.exists() for path in made.paths.all)
+    table, components = read_radio_catalogue(made.paths.catalogue)
+    assert len(table) == len(made.result.table) > 5
+    assert np.isfinite(table["alpha"]).any()
+    assert np.isfinite(table["v_over_i"]).any()
+    assert len(components) >= len(table) - 1
+    assert made.paths.regions.read_text().count("ellipse(") == len(table)
+    with fits.open(made.paths.labels) as hdus:
+        names = [hdu.name for hdu in hdus[1:]]
+        assert names == ["CLASS_MAP", "CLASS_PROBABILITIES", "SEGMENTS", "RMS", "MEAN"]
+        assert hdus["RMS"].data.shape == (3, *SHAPE)
+
+
+def test_the_file_has_the_style_that_was_asked_for(model, files, tmp_path):
+    made = catalogue(files.planes[0], tmp_path / "out", style="pybdsf")
+    with fits.open(made.paths.catalogue) as hdus:
+        assert {"RA", "Total_flux"} < set(hdus["CATALOGUE"].data.names)
+    assert "int_flux" in made.result.table.colnames
+
+
+def test_a_written_plane_reads_back(simulated, files):
+    image = read_radio_image(files.planes)
+    assert image.stokes == simulated.image.stokes
+    np.testing.assert_allclose(image.frequencies, simulated.image.frequencies)
+    np.testing.assert_allclose(image.planes, simulated.image.planes, rtol=1e-6)
+    assert recognise_survey(files.planes[0]) == "radio"
+
+
+def test_labels_alone_have_no_segments(model, files, tmp_path):
+    path = label(files.planes[0], tmp_path / "labels.fits", planes=files.planes[1:])
+    with fits.open(path) as hdus:
+        assert "SEGMENTS" not in hdus
+        assert "RMS" in hdus
+
+
+def test_options_of_counts_are_refused(model, files, tmp_path):
+    with pytest.raises(PssegError, match="--width is for counts; .* want --plane, --beam"):
+        catalogue(files.planes[0], tmp_path / "out", width=3.0)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unknown_setup_is_refused_by_name(radio, tmp_path):
+    with pytest.raises(PssegError, match="no set-up 'hubble'"):
+        simulate_radio_sky(radio, tmp_path, n_images=1, shape=SHAPE, setup="hubble", seed=1)
+
+
+def test_the_same_seed_writes_the_same_image(radio, tmp_path):
+    planes = [
+        simulate_radio_sky(radio, tmp_path / str(k), n_images=1, shape=(64, 64), seed=3)[0].planes
+        for k in range(2)
+    ]
+    first, again = (fits.getdata(paths[0]) for paths in planes)
+    np.testing.assert_array_equal(first, again)
