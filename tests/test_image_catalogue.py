@@ -159,7 +159,7 @@ def test_labels_alone_have_no_segments(model, files, tmp_path):
 
 
 def test_options_of_counts_are_refused(model, files, tmp_path):
-    with pytest.raises(PssegError, match="--width is for counts; .* want --plane, --beam"):
+    with pytest.raises(PssegError, match=r"--width is for counts; .* want --plane, --beam"):
         catalogue(files.planes[0], tmp_path / "out", width=3.0)
     assert not (tmp_path / "out").exists()
 
