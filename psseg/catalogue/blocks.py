@@ -29,9 +29,13 @@ Window = tuple[slice, slice]
 FAINTEST_BACKGROUND = 1e-5
 """Counts per pixel; a background of zero would make every photon a certain source."""
 
-BLOCK, HALO = 96, 24
+BLOCK, HALO = 128, 24
 """Pixels: side of the blocks of large maps, and how far around them sources are fitted along.
 Sources 2.4 deg away hardly matter; the time for a block grows as the sixth power of its side."""
+
+SEARCHED = 10
+"""Pixels around a block's own sources where second sources are looked for: those farther away are
+the next block's, and one more or less there hardly matters here."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -138,7 +142,7 @@ def fit_map(
             jacobian=jacobian[seen],
             size=size[seen],
             point_size=survey.labels.radius,
-            territory=_numbered(territory[window], seen, len(x)),
+            territory=_territory_about(core, territory, window, seen, len(x)),
             exposure=exposure[seen],
             bands=band_edges(survey)[tile.bands_present],
         )
@@ -205,11 +209,26 @@ def _scene(
     )
 
 
-def _numbered(territory: NDArray[np.int_], seen: NDArray[np.intp], n: int) -> NDArray[np.int_]:
-    """Count the segments of a territory as a block does; -1 for those it does not see."""
+def _territory_about(
+    core: Window,
+    territory: NDArray[np.int_],
+    window: Window,
+    seen: NDArray[np.intp],
+    n: int,
+) -> NDArray[np.int_]:
+    """Give the territory in a block's window, its segments counted as the block does.
+
+    It is -1 for those that the block does not see, and where further sources would not matter.
+    """
     number = np.full(n + 1, -1)
     number[seen] = np.arange(len(seen))
-    return number[territory]
+    rows, columns = core
+    near = np.zeros(territory.shape, dtype=bool)
+    near[
+        max(rows.start - SEARCHED, 0) : rows.stop + SEARCHED,
+        max(columns.start - SEARCHED, 0) : columns.stop + SEARCHED,
+    ] = True
+    return np.where(near, number[territory], -1)[window]
 
 
 def _measured(found: Resolved, radii: Floats) -> Measured:

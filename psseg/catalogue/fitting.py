@@ -19,8 +19,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csc_array
+from scipy.sparse import csc_array, csr_array, hstack
 
+from psseg.catalogue.footprints import Footprints, displacement_matrix, draw_footprints
 from psseg.catalogue.likelihood import (
     BandFit,
     conditional_ts,
@@ -29,22 +30,16 @@ from psseg.catalogue.likelihood import (
     information,
     solve_symmetric,
 )
-from psseg.catalogue.scene import (
-    Scene,
-    Sources,
-    cutout,
-    design_matrix,
-    displacement_matrix,
-    with_nodes,
-)
+from psseg.catalogue.scene import Scene, Sources, cutout, with_nodes
 from psseg.catalogue.spectra import BandCounts
 
 __all__ = ["SceneFit", "Spectrum", "fit_scene", "starting_sources"]
 
 Floats = NDArray[np.float64]
 
-Spectrum = Callable[[BandCounts], Floats]
-"""Smooths counts per band over the bands: measured (n_sources, n_bands) to expected, same shape."""
+Spectrum = Callable[[BandCounts, NDArray[np.intp]], Floats]
+"""Smooths counts over the bands, of some of the sources: measured (n_some, n_bands) and their
+numbers to expected, (n_some, n_bands)."""
 
 STEPS_BETWEEN_MOVES = 2
 """Scoring steps per band between two moves: the amplitudes follow the positions closely enough."""
@@ -177,13 +172,9 @@ def fit_scene(
     SceneFit
     """
     start = sources if start is None else start
-    flat = scene.background.reshape(scene.n_bands, -1)
-    designs = with_nodes(scene, design_matrix(scene, sources))
-    nodes = np.zeros((scene.n_bands, scene.nodes.shape[1]))
-    bands = _fit_bands(scene, sources, flat, designs, nodes=nodes, n_steps=STEPS_BETWEEN_MOVES)
-    nodes = _nodes(bands, len(sources))
-    sources = _taken_over(sources, bands)
-    background = flat * (1 + (scene.nodes @ nodes.T).T)
+    sources, nodes, background = _levelled(scene, sources)
+    footprints = draw_footprints(scene, sources)
+    smooth_counts = np.zeros(sources.amplitude.T.shape)
     damping = np.ones(len(sources))
     previous = np.zeros((2, len(sources)))
     sigma = np.zeros(len(sources))
@@ -191,25 +182,43 @@ def fit_scene(
     for turn in range(n_moves):
         if not moving.any():
             break
-        designs = design_matrix(scene, sources)
+        movers = np.flatnonzero(moving)
+        designs = footprints.matrices(scene)
         bands = _fit_bands(
             scene, sources, background, designs, nodes=nodes[:, :0], n_steps=STEPS_BETWEEN_MOVES
         )
         sources = _taken_over(sources, bands)
         counts, _ = _measured(scene, sources, designs, bands)
-        smooth, expected = _smoothed(sources, designs, bands, spectrum(counts))
+        again = movers if turn else np.arange(len(sources))
+        smooth_counts[again] = spectrum(counts.rows(again), again)
+        smooth, expected = _smoothed(sources, designs, bands, smooth_counts)
         step, spread = _position_step(
-            scene, smooth, start, designs, expected, position_prior, moving=np.flatnonzero(moving)
+            scene, smooth, start, footprints, designs, expected, position_prior, moving=movers
         )
         damping = np.where((step * previous).sum(axis=0) < 0, damping / 2, damping)
         step = _shortened(step * damping)
         sources, previous = _moved(sources, start, step, leash), step
+        footprints = footprints.redrawn(scene, sources, movers)
         sigma = np.sqrt(np.trace(spread, axis1=1, axis2=2) / 2)
         if turn >= MOVES_TOGETHER:
             moving &= np.hypot(*step) > np.maximum(FAR_ENOUGH * sigma, NO_STEP)
     still = np.hypot(*previous) < np.maximum(NEAR_ENOUGH * sigma, NO_STEP)
     settled = (still | ~moving) & (_distance(sources, start) < 0.99 * leash)
     return _finished(scene, sources, nodes, start, settled, spectrum, position_prior)
+
+
+def _levelled(scene: Scene, sources: Sources) -> tuple[Sources, Floats, Floats]:
+    """Fit counts and background where the sources are.
+
+    Gives the sources, the background's corrections at the nodes (n_bands, n_nodes), and the
+    background with them (n_bands, n_pixels).
+    """
+    flat = scene.background.reshape(scene.n_bands, -1)
+    designs = with_nodes(scene, draw_footprints(scene, sources).matrices(scene))
+    level = np.zeros((scene.n_bands, scene.nodes.shape[1]))
+    bands = _fit_bands(scene, sources, flat, designs, nodes=level, n_steps=STEPS_BETWEEN_MOVES)
+    nodes = _nodes(bands, len(sources))
+    return _taken_over(sources, bands), nodes, flat * (1 + (scene.nodes @ nodes.T).T)
 
 
 def _finished(
@@ -229,14 +238,15 @@ def _finished(
     """
     n = len(sources)
     flat = scene.background.reshape(scene.n_bands, -1)
-    designs = with_nodes(scene, design_matrix(scene, sources))
+    footprints = draw_footprints(scene, sources)
+    designs = with_nodes(scene, footprints.matrices(scene))
     bands = _fit_bands(scene, sources, flat, designs, nodes=nodes, n_steps=20)
     sources = _taken_over(sources, bands)
     counts, share = _measured(scene, sources, designs, bands)
-    smooth, expected = _smoothed(sources, designs, bands, spectrum(counts))
+    smooth, expected = _smoothed(sources, designs, bands, spectrum(counts, np.arange(n)))
     own = [design[:, :n] for design in designs]
     _, spread = _position_step(
-        scene, smooth, start, own, expected, position_prior, moving=np.arange(n)
+        scene, smooth, start, footprints, own, expected, position_prior, moving=np.arange(n)
     )
     band_ts = _held_ts(scene, designs, [b.expected for b in bands], sources.amplitude) * share
     smooth_ts = _held_ts(scene, designs, expected, smooth.amplitude) * share
@@ -340,6 +350,7 @@ def _position_step(
     scene: Scene,
     sources: Sources,
     start: Sources,
+    footprints: Footprints,
     designs: list[csc_array],
     expected: list[Floats],
     position_prior: float,
@@ -351,19 +362,20 @@ def _position_step(
     Both are zero for sources that do not move. The amplitudes are free; the background is held: it
     is smooth, and leans to no side.
     """
-    n = len(moving)
+    n, n_sources = len(moving), len(sources)
     prior = _prior_matrix(sources.jacobian[moving], position_prior)
     away = np.stack([sources.x - start.x, sources.y - start.y])[:, moving]
     score, matrix = -prior @ away.ravel(), prior
-    moves = displacement_matrix(scene, sources, moving)
+    moves = displacement_matrix(scene, sources, footprints.radii, moving)
     for counts, design, total, move in zip(scene.counts, designs, expected, moves, strict=True):
         score = score + move.T @ (counts.ravel() / total - 1)
-        mixed = information(move, design, total)
-        among = information(design, design, total)
-        matrix = matrix + information(move, move, total)
+        both = csc_array(hstack([design, move]))
+        joint = information(both, csr_array(both), total)
+        among, mixed = joint[:n_sources, :n_sources], joint[n_sources:, :n_sources]
+        matrix = matrix + joint[n_sources:, n_sources:]
         matrix = matrix - mixed @ solve_symmetric(among, mixed.T)
     spread = solve_symmetric(matrix, np.eye(2 * n))
-    step, covariances = np.zeros((2, len(sources))), np.zeros((len(sources), 2, 2))
+    step, covariances = np.zeros((2, n_sources)), np.zeros((n_sources, 2, 2))
     step[:, moving] = (spread @ score).reshape(2, n)
     covariances[moving] = spread.reshape(2, n, 2, n)[:, np.arange(n), :, np.arange(n)]
     return step, covariances

@@ -55,7 +55,7 @@ SAME_PLACE = 0.15
 STRAYED = 0.2
 """Deg; an added source that ends farther from its peak has found something broad."""
 
-N_MOVES_AGAIN = 8
+N_MOVES_AGAIN = 5
 """Moves at most when a fit goes on from the last one."""
 
 PSF_ERROR = 0.07
@@ -166,8 +166,8 @@ def _fitted(
 ) -> SceneFit:
     exposure = block.exposure[segment]
 
-    def spectrum(counts: BandCounts) -> Floats:
-        return fit_spectra(counts, exposure, block.bands, curved=len(block.bands) > 2).counts
+    def spectrum(counts: BandCounts, some: NDArray[np.intp]) -> Floats:
+        return fit_spectra(counts, exposure[some], block.bands, curved=len(block.bands) > 2).counts
 
     return fit_scene(
         block.scene,

@@ -21,23 +21,12 @@ __all__ = [
     "Sources",
     "background_nodes",
     "cutout",
-    "design_matrix",
-    "displacement_matrix",
     "scaled",
+    "window_about",
     "with_nodes",
 ]
 
 Floats = NDArray[np.float64]
-
-FAINT_EDGE = 0.02
-"""A template ends where it falls below this share of the background, which is known far less well
-than this."""
-
-LARGEST_RADIUS = 60
-"""Pixels out to which the brightest sources are followed."""
-
-USUAL_RADIUS = 25
-"""Pixels within which 68 % of every source is kept, however faint it is."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -182,31 +171,20 @@ def cutout(
     dx, dy : ndarray
         Columns and rows less the source's position, pixels.
     """
-    window = _window(scene.valid.shape, sources.pixel(number), half_width)
+    window = window_about(scene.valid.shape, sources.pixel(number), half_width)
     dy, dx = (np.arange(cut.start, cut.stop, dtype=float) for cut in window)
     return window, dx - sources.x[number], dy - sources.y[number]
 
 
-def design_matrix(scene: Scene, sources: Sources) -> list[csc_array]:
-    """Give, per band, what one count of each source adds to each pixel.
-
-    Parameters
-    ----------
-    scene, sources
-        The sky and its sources.
-
-    Returns
-    -------
-    list of csc_array (n_pixels, n_sources)
-        One per band; blank pixels hold nothing.
-    """
-    columns = _Columns(scene)
-    for k, radii in enumerate(_radii(scene, sources)):
-        _, dx, dy = cutout(scene, sources, k, int(radii.max()))
-        template = scene.templates[sources.shape[k]]
-        fractions = template.fractions(dx, dy, sources.jacobian[k])
-        columns.add(fractions, sources.pixel(k), radii)
-    return columns.matrices()
+def window_about(
+    shape: tuple[int, int], pixel: tuple[int, int], half_width: int
+) -> tuple[slice, slice]:
+    """Give rows and columns about a pixel, clipped to a map of some shape."""
+    (row, column), (n_y, n_x) = pixel, shape
+    return (
+        slice(min(max(row - half_width, 0), n_y), max(min(row + half_width + 1, n_y), 0)),
+        slice(min(max(column - half_width, 0), n_x), max(min(column + half_width + 1, n_x), 0)),
+    )
 
 
 def with_nodes(scene: Scene, designs: list[csc_array]) -> list[csc_array]:
@@ -236,35 +214,6 @@ def scaled(matrix: csc_array, factor: Floats) -> csc_array:
     return csc_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)
 
 
-def displacement_matrix(
-    scene: Scene, sources: Sources, moving: NDArray[np.intp]
-) -> list[csc_array]:
-    """Give, per band, what moving sources by a pixel along x, then along y, adds to each pixel.
-
-    Parameters
-    ----------
-    scene, sources
-        The sky and its sources.
-    moving : ndarray of int (n_moving,)
-        Which of the sources.
-
-    Returns
-    -------
-    list of csc_array (n_pixels, 2 * n_moving)
-        One per band; the columns along x come first.
-    """
-    along_x, along_y = _Columns(scene), _Columns(scene)
-    radii = _radii(scene, sources)
-    for k in moving:
-        _, dx, dy = cutout(scene, sources, k, int(radii[k].max()))
-        template = scene.templates[sources.shape[k]]
-        gradients = template.gradients(dx, dy, sources.jacobian[k])
-        for columns, gradient in zip((along_x, along_y), gradients, strict=True):
-            columns.add(gradient * sources.amplitude[:, k], sources.pixel(k), radii[k])
-    pairs = zip(along_x.matrices(), along_y.matrices(), strict=True)
-    return [csc_array(hstack(pair)) for pair in pairs]
-
-
 def _hats(n: int, spacing: float) -> csc_array:
     """Weights of evenly spaced nodes from the first to the last of n pixels, (n, n_nodes)."""
     n_nodes = max(int(np.rint((n - 1) / spacing)), 1) + 1
@@ -280,64 +229,3 @@ def _hats(n: int, spacing: float) -> csc_array:
 def _node_places(n: int, hats: csc_array) -> Floats:
     """Give the pixels of evenly spaced nodes."""
     return np.linspace(0, n - 1, hats.shape[1])
-
-
-def _radii(scene: Scene, sources: Sources) -> NDArray[np.int_]:
-    """Give how far each source is followed, pixels (n_sources, n_bands)."""
-    radii = np.empty((len(sources), scene.n_bands), dtype=int)
-    for k in range(len(sources)):
-        (rows, columns), _, _ = cutout(scene, sources, k, 3)
-        level = scene.background[:, rows, columns].mean(axis=(1, 2))
-        template = scene.templates[sources.shape[k]]
-        area = abs(np.linalg.det(sources.jacobian[k]))
-        bright = FAINT_EDGE * level / np.maximum(sources.amplitude[:, k], 1e-9) / area
-        reach = template.radius_of_fraction(bright)
-        least = np.minimum(template.core_radius, USUAL_RADIUS * np.sqrt(area))
-        radii[k] = np.ceil(np.maximum(reach, least) / np.sqrt(area))
-    return np.clip(radii, 3, LARGEST_RADIUS)
-
-
-def _window(shape: tuple[int, int], pixel: tuple[int, int], half_width: int) -> tuple[slice, slice]:
-    """Rows and columns about a pixel, clipped to the map."""
-    rows, columns = (
-        slice(min(max(centre - half_width, 0), n), max(min(centre + half_width + 1, n), 0))
-        for centre, n in zip(pixel, shape, strict=True)
-    )
-    return rows, columns
-
-
-class _Columns:
-    """Collects the columns of one sparse matrix per band."""
-
-    def __init__(self, scene: Scene) -> None:
-        self._valid = scene.valid
-        self._pixel = np.arange(scene.valid.size).reshape(scene.valid.shape)
-        self._rows: list[list[NDArray]] = [[] for _ in range(scene.n_bands)]
-        self._values: list[list[Floats]] = [[] for _ in range(scene.n_bands)]
-
-    def add(self, stamp: Floats, pixel: tuple[int, int], radii: NDArray[np.int_]) -> None:
-        """Add the next column of every band: a cutout about a pixel, cut at each band's radius."""
-        outer = _window(self._valid.shape, pixel, int(radii.max()))
-        for band, radius in enumerate(radii.tolist()):
-            window = _window(self._valid.shape, pixel, radius)
-            rows, columns = (
-                slice(cut.start - whole.start, cut.stop - whole.start)
-                for cut, whole in zip(window, outer, strict=True)
-            )
-            keep = self._valid[window]
-            self._rows[band].append(self._pixel[window][keep])
-            self._values[band].append(stamp[rows, columns, band][keep])
-
-    def matrices(self) -> list[csc_array]:
-        """Give the matrices, (n_pixels, n_columns)."""
-        return [
-            _sparse(rows, values, self._valid.size)
-            for rows, values in zip(self._rows, self._values, strict=True)
-        ]
-
-
-def _sparse(rows: list[NDArray], values: list[Floats], n_pixels: int) -> csc_array:
-    starts = np.concatenate([[0], np.cumsum([len(r) for r in rows])]).astype(np.int32)
-    data = np.concatenate([np.zeros(0), *values])
-    indices = np.concatenate([np.zeros(0, dtype=np.int32), *rows]).astype(np.int32)
-    return csc_array((data, indices, starts), shape=(n_pixels, len(rows)))
