@@ -55,7 +55,7 @@ def test_a_source_adds_its_counts_around_its_position_and_nothing_to_blanks(scen
         assert not stamps[:, ~scene.valid].any()
         shares = stamps.sum(axis=(1, 2))
         assert 0.65 < shares[1] < 1.01  # wide wings are cut where the background hides them
-        assert shares[0] < 0.95 * shares[1]  # what fell on blank pixels is lost
+        assert shares[0] < shares[1] - 0.01  # what fell on blank pixels is lost
         y, x = np.unravel_index(np.argmax(stamps[1]), (N, N))
         assert (x, y) == (40, 42)
 
