@@ -1,0 +1,166 @@
+"""A file like gll_psc: its spectra are those of the catalogue, and gammapy loads it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import astropy.units as u
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.table import Table
+from made_catalogues import counts_catalogue
+from made_skies import SURVEY
+
+from psseg.catalogue.fermi_format import fermi_tables, pivot_energy, write_fermi
+from psseg.catalogue.flags import Flag
+
+PYTHON = os.environ.get("PSSEG_GAMMAPY_PYTHON", "")
+
+
+def power_laws(n):
+    """Sources whose fluxes are those of power laws."""
+    index = np.linspace(1.5, 3.2, n)
+    edges = SURVEY.energy_edges
+    bands = edges[:-1, None] ** (1 - index) - edges[1:, None] ** (1 - index)
+    flux = 1e-9 * bands.T / (1 - 100 ** (1 - index))[:, None]
+    return counts_catalogue(
+        n,
+        PL_Index=index,
+        Unc_PL_Index=np.full(n, 0.1),
+        FLUX1000=np.full(n, 1e-9) * u.Unit("cm-2 s-1"),
+        Unc_Flux1000=np.full(n, 1e-10) * u.Unit("cm-2 s-1"),
+        Flux_Band=flux * u.Unit("cm-2 s-1"),
+        Unc_Flux_Band=flux / 5 * u.Unit("cm-2 s-1"),
+        Sqrt_TS_Band=np.tile([0.5, 3.0], (n, 4)),
+        Extension=np.where(np.arange(n) == 1, 0.4, 0.0) * u.deg,
+        Conf_95_SemiMajor=np.full(n, 0.08) * u.deg,
+        Conf_95_SemiMinor=np.full(n, 0.05) * u.deg,
+        Conf_95_PosAng=np.full(n, 30.0) * u.deg,
+        Flags=np.full(n, int(Flag.EDGE | Flag.BLENDED)),
+    )
+
+
+@pytest.fixture
+def path(tmp_path):
+    write_fermi(
+        tmp_path / "made_4fgl.fits", power_laws(4), survey=SURVEY,
+        provenance={"CREATOR": "psseg 0.1.0"},
+    )  # fmt: skip
+    return tmp_path / "made_4fgl.fits"
+
+
+def test_the_flux_density_is_that_of_the_flux():
+    sources = fermi_tables(power_laws(6), SURVEY)["LAT_Point_Source_Catalog"]
+    index, pivot = np.asarray(sources["PL_Index"]), sources["Pivot_Energy"].to_value("GeV")
+    density = sources["PL_Flux_Density"].to_value("cm-2 s-1 GeV-1")
+    flux = density * pivot**index * (1 - 100 ** (1 - index)) / (index - 1)
+    assert flux == pytest.approx(np.full(6, 1e-9), rel=1e-4)
+    error = sources["Unc_PL_Flux_Density"] / sources["PL_Flux_Density"]
+    assert error.value == pytest.approx(np.full(6, 0.1))
+
+
+def test_at_the_pivot_the_index_does_not_matter():
+    table = power_laws(5)
+    pivot = pivot_energy(table["PL_Index"])
+
+    def density(change):
+        slope = np.asarray(table["PL_Index"], dtype=float) + change
+        return (slope - 1) * pivot**-slope / (1 - 100 ** (1 - slope))
+
+    assert density(1e-3) == pytest.approx(density(-1e-3), rel=1e-6)
+
+
+def test_the_sed_is_that_of_the_power_law():
+    table = power_laws(3)
+    sources = fermi_tables(table, SURVEY)["LAT_Point_Source_Catalog"]
+    middle = np.sqrt(SURVEY.energy_edges[1:] * SURVEY.energy_edges[:-1])
+    index = np.asarray(table["PL_Index"], dtype=float)[:, None]
+    expected = 1e-9 * (index - 1) / (1 - 100 ** (1 - index)) * middle ** (2 - index)
+    assert sources["nuFnu_Band"].to_value("GeV cm-2 s-1") == pytest.approx(expected, rel=1e-4)
+
+
+def test_bands_without_the_source_have_no_lower_error():
+    table = power_laws(2)
+    errors = fermi_tables(table, SURVEY)["LAT_Point_Source_Catalog"]["Unc_Flux_Band"].value
+    assert errors.shape == (2, 8, 2)
+    assert np.isnan(errors[:, ::2, 0]).all()
+    assert errors[:, 1::2, 0] == pytest.approx(-table["Unc_Flux_Band"].value[:, 1::2])
+    assert errors[..., 1] == pytest.approx(table["Unc_Flux_Band"].value)
+
+
+def test_flags_are_those_of_4fgl():
+    assert set(fermi_tables(power_laws(2), SURVEY)["LAT_Point_Source_Catalog"]["Flags"]) == {16}
+
+
+def test_without_exposure_there_are_no_fluxes_and_still_a_file(tmp_path):
+    nothing = np.full(3, np.nan) * u.Unit("cm-2 s-1")
+    table = counts_catalogue(3, FLUX1000=nothing, PL_Index=[2.0, np.nan, 1.0])
+    write_fermi(tmp_path / "a.fits", table, survey=SURVEY, provenance={})
+    assert np.isnan(fits.getdata(tmp_path / "a.fits", 1)["PL_Flux_Density"]).all()
+
+
+@pytest.mark.parametrize("n", [0, 4])
+def test_tables_and_columns_are_those_of_gll_psc(tmp_path, n):
+    write_fermi(tmp_path / "a.fits", power_laws(n), survey=SURVEY, provenance={})
+    with fits.open(tmp_path / "a.fits") as hdus:
+        assert [hdu.name for hdu in hdus[1:]] == [
+            "LAT_POINT_SOURCE_CATALOG", "EXTENDEDSOURCES", "ENERGYBOUNDS",
+        ]  # fmt: skip
+        assert len(hdus[1].data) == n
+        assert len(hdus[2].data) == (1 if n else 0)
+        assert len(hdus["EnergyBounds"].data) == SURVEY.n_bands
+        assert all(hdu.verify_checksum() == 1 for hdu in hdus)
+
+
+@pytest.mark.data
+def test_columns_have_the_units_and_shapes_of_4fgl_dr4(path, data_folder):
+    theirs = Table.read(data_folder / "lat/catalogues/gll_psc_v35.fit.gz", hdu=1)
+    ours = Table.read(path, hdu=1)
+    for name in ours.colnames:
+        assert name in theirs.colnames
+        units = [str(t[name].unit or "").replace("ph", "").strip() for t in (ours, theirs)]
+        assert u.Unit(units[0]) == u.Unit(units[1]), name
+        assert ours[name].shape[1:] == theirs[name].shape[1:], name
+        assert ours[name].dtype.kind == theirs[name].dtype.kind, name
+
+
+LOAD = """
+import sys
+import astropy.units as u
+import numpy as np
+from gammapy.catalog import SourceCatalog4FGL
+
+catalogue = SourceCatalog4FGL(sys.argv[1])
+assert len(catalogue.table) == 4
+for k, source in enumerate(catalogue):
+    assert catalogue[source.name].row_index == k
+    assert source.is_pointlike == (k != 1)
+    model = source.sky_model()
+    flux = model.spectral_model.integral(1 * u.GeV, 100 * u.GeV)
+    assert abs(flux.to_value("cm-2 s-1") / 1e-9 - 1) < 1e-3, flux
+    table = source.flux_points.to_table(sed_type="dnde")
+    assert len(table) == 8
+    expected = model.spectral_model(table["e_ref"].quantity)
+    assert np.allclose(table["dnde"].quantity / expected, 1, rtol=0.02)
+    assert table["is_ul"].tolist() == [True, False] * 4
+    assert source.name in str(source)
+assert abs(catalogue[1].sky_model().spatial_model.r_0.value - 0.4) < 1e-5
+assert len(catalogue.to_models()) == 4
+print("read")
+"""
+
+
+@pytest.mark.skipif(
+    not PYTHON,
+    reason="PSSEG_GAMMAPY_PYTHON names no interpreter that has gammapy (with regions < 0.12)",
+)
+def test_gammapy_reads_it_as_4fgl(path, tmp_path):
+    (tmp_path / "load.py").write_text(LOAD)
+    done = subprocess.run(
+        [PYTHON, str(tmp_path / "load.py"), str(path)],
+        capture_output=True, text=True, timeout=300, check=False, cwd=Path(PYTHON).parent,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "read\n"), done.stderr
