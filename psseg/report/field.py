@@ -1,0 +1,249 @@
+"""The map of a report: its planes, the label map, and what they are called.
+
+In: the products of a map and, where it can be found, the map. Out: planes and classes on the pixels
+of the label map.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from astropy.io import fits
+from astropy.wcs import WCS
+from astropy.wcs.utils import proj_plane_pixel_area
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from psseg.errors import PssegError, PssegWarning
+from psseg.image_plots import NOISE_LEVELS
+from psseg.label_file import plane_names
+from psseg.plots import SMOOTHING
+from psseg.product_folder import ProductSet
+from psseg.report.layers import Plane
+from psseg.survey.survey import counts_survey, load_survey
+from psseg.tiles.beam import Beam
+from psseg.tiles.radio_files import read_radio_image
+from psseg.tiles.radio_image import RadioImage
+from psseg.tiles.readers import read_map
+from psseg.tiles.tile import Tile
+
+__all__ = ["Field", "plane_of", "read_field"]
+
+GREY_PERCENTILES = (0.5, 99.8)
+"""Of the pixels with data: shown black and white."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """A map and its label map.
+
+    Parameters
+    ----------
+    wcs : astropy.wcs.WCS
+        Two celestial axes.
+    planes : tuple of Plane
+        What was seen first, then what was derived from it.
+    classes : numpy.ndarray of uint8, shape (n_y, n_x)
+        Values of `psseg.survey.classes.SourceClass`, 255 where masked.
+    segments : numpy.ndarray of int32, shape (n_y, n_x)
+        The catalogue's SEGMENT, 0 elsewhere.
+    notes : tuple of str
+        What is missing, and why.
+    """
+
+    wcs: WCS
+    planes: tuple[Plane, ...]
+    classes: NDArray[np.uint8]
+    segments: NDArray[np.int32]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.classes.shape[0], self.classes.shape[1]
+
+    @property
+    def pixel_scale(self) -> float:
+        """Side of a square of a pixel's area at the reference pixel, deg."""
+        return float(np.sqrt(proj_plane_pixel_area(self.wcs)))
+
+
+def read_field(products: ProductSet) -> Field:
+    """Read the label map of a set of products, and the map it was made of.
+
+    Parameters
+    ----------
+    products : ProductSet
+        Where they are.
+
+    Returns
+    -------
+    Field
+        Without the map's planes where it is not found, or is not on the pixels of the label map;
+        ``notes`` says so.
+
+    Raises
+    ------
+    PssegError
+        If there is no label map.
+    """
+    if not products.labels.is_file():
+        raise PssegError(
+            f"{products.labels}: no label map beside the catalogue; make it again with "
+            "psseg catalogue"
+        )
+    try:
+        with fits.open(products.labels, memmap=False) as hdus:
+            return _field(hdus, products)
+    except (OSError, KeyError) as error:
+        raise PssegError(f"{products.labels}: no label map of psseg: {error}") from error
+
+
+def plane_of(
+    name: str,
+    values: NDArray[np.floating],
+    *,
+    unit: str,
+    limits: tuple[float, float] | None = None,
+) -> Plane:
+    """Make a plane; its grey levels run over the percentiles `GREY_PERCENTILES` unless given.
+
+    Parameters
+    ----------
+    name, unit : str
+        What it shows.
+    values : numpy.ndarray, shape (n_y, n_x)
+        NaN where there are no data.
+    limits : tuple of float, optional
+        Values shown black and white.
+
+    Returns
+    -------
+    Plane
+        NaN limits where no pixel has data.
+    """
+    seen = values[np.isfinite(values)]
+    if limits is None or not np.isfinite(limits).all():
+        limits = tuple(np.percentile(seen, GREY_PERCENTILES)) if seen.size else (np.nan, np.nan)
+    low, high = (float(limit) for limit in limits)
+    return Plane(name=name, unit=unit, values=values, low=low, high=high)
+
+
+def _field(hdus: fits.HDUList, products: ProductSet) -> Field:
+    classes = np.asarray(hdus["CLASS_MAP"].data, dtype=np.uint8)
+    wcs = WCS(hdus["CLASS_MAP"].header).celestial
+    segments = (
+        np.asarray(hdus["SEGMENTS"].data, dtype=np.int32)
+        if "SEGMENTS" in hdus
+        else np.zeros(classes.shape, dtype=np.int32)
+    )
+    read = _counts_planes if products.kind == "counts" else _radio_planes
+    planes: list[Plane] = []
+    notes: list[str] = []
+    if products.map is None:
+        notes.append(
+            "The map itself was not found: only the label map is shown. Name the map with "
+            "psseg report --map"
+        )
+    else:
+        try:
+            planes = read(products.map, hdus, wcs, classes.shape)
+        except PssegError as error:
+            notes.append(f"The map itself could not be shown: {error}")
+            warnings.warn(f"report without its map: {error}", PssegWarning, stacklevel=3)
+    return Field(
+        wcs=wcs,
+        planes=(*planes, *_label_planes(hdus)),
+        classes=classes,
+        segments=segments,
+        notes=tuple(notes),
+    )
+
+
+def _counts_planes(path: Path, hdus: fits.HDUList, wcs: WCS, shape: tuple[int, int]) -> list[Plane]:
+    """All bands together, and each; a little smoothed, as in the picture."""
+    survey = counts_survey(load_survey(str(hdus[0].header.get("SURVEY", ""))))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PssegWarning)  # told when the catalogue was made
+        tile = read_map(path, survey)
+        if not _same_pixels(tile, wcs, shape):
+            width = max(shape) * float(np.sqrt(proj_plane_pixel_area(wcs)))
+            tile = read_map(path, survey, center=_middle(wcs, shape), width=width)
+    counts, mask = tile.data, tile.mask
+    if not _same_pixels(tile, wcs, shape):
+        counts, mask = _sampled(tile, wcs, shape)
+    if mask.all():
+        raise PssegError(f"{path.name}: lies elsewhere on the sky than the label map")
+    present = np.flatnonzero(tile.bands_present)
+    pictures = [("All bands", counts.sum(axis=0))]
+    pictures += [(survey.band_names[band], counts[band]) for band in present]
+    return [
+        plane_of(name, np.where(mask, np.nan, gaussian_filter(band, SMOOTHING)), unit="counts")
+        for name, band in pictures[: None if len(present) > 1 else 1]
+    ]
+
+
+def _sampled(
+    tile: Tile, wcs: WCS, shape: tuple[int, int]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Give counts and mask of the nearest pixels: in place to half a pixel, for looking only."""
+    rows, columns = np.indices(shape)
+    places = tile.sky_to_pixel(SkyCoord.from_pixel(columns, rows, wcs))
+    x, y = (np.nan_to_num(np.rint(place), nan=-1).astype(int) for place in places)
+    off = (x < 0) | (y < 0) | (x >= tile.shape[1]) | (y >= tile.shape[0])
+    x, y = np.where(off, 0, x), np.where(off, 0, y)
+    return np.where(off, 0, tile.data[:, y, x]), off | tile.mask[y, x]
+
+
+def _radio_planes(path: Path, hdus: fits.HDUList, wcs: WCS, shape: tuple[int, int]) -> list[Plane]:
+    """Read the planes; grey levels are in units of the local rms, as in the picture."""
+    try:
+        image = read_radio_image([path])
+    except PssegError:
+        any_beam = Beam(major=1e-9, minor=1e-9, angle=0.0)  # the pixels are shown as they are
+        image = read_radio_image([path], beam=any_beam)
+    if not _same_pixels(image, wcs, shape):
+        raise PssegError(f"{path.name}: its pixels are not those of the label map")
+    level = _median(hdus["RMS"].data) if "RMS" in hdus else np.nan
+    limits = (NOISE_LEVELS[0] * level, NOISE_LEVELS[1] * level)
+    return [
+        plane_of(name, plane, unit="Jy/beam", limits=limits)
+        for name, plane in zip(plane_names(image), image.planes, strict=True)
+    ]
+
+
+def _label_planes(hdus: fits.HDUList) -> list[Plane]:
+    """Source probability, and what is known of the background."""
+    source = 1 - np.asarray(hdus["CLASS_PROBABILITIES"].data[0], dtype=np.float32)
+    planes = [plane_of("Probability of a source", source, unit="", limits=(0.0, 1.0))]
+    if "BACKGROUND" in hdus:
+        background = np.asarray(hdus["BACKGROUND"].data, dtype=np.float32).sum(axis=0)
+        planes.append(plane_of("Expected background", background, unit="counts"))
+    if "RMS" in hdus:
+        rms = np.asarray(hdus["RMS"].data, dtype=np.float32).reshape(-1, *source.shape)[0]
+        planes.append(plane_of("Local rms", rms, unit="Jy/beam"))
+    return planes
+
+
+def _median(values: NDArray[np.floating]) -> float:
+    seen = values[np.isfinite(values)]
+    return float(np.median(seen)) if seen.size else np.nan
+
+
+def _same_pixels(tile: Tile | RadioImage, wcs: WCS, shape: tuple[int, int]) -> bool:
+    """Whether the map's corner pixels lie where those of the label map do, within half a pixel."""
+    if tile.shape != shape:
+        return False
+    x, y = np.array([0, shape[1] - 1, 0]), np.array([0, 0, shape[0] - 1])
+    here = SkyCoord.from_pixel(x, y, wcs).icrs
+    apart = tile.pixel_to_sky(x, y).icrs.separation(here)
+    return bool(np.all(~(apart > 0.5 * tile.pixel_scale * u.deg)))
+
+
+def _middle(wcs: WCS, shape: tuple[int, int]) -> SkyCoord:
+    return SkyCoord.from_pixel((shape[1] - 1) / 2, (shape[0] - 1) / 2, wcs)

@@ -1,0 +1,237 @@
+"""The sources of a report: the catalogue's columns, and where and how large each is on the map.
+
+In: the catalogue file and the map's WCS. Out: plain values that JSON can hold; None for NaN.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import astropy.units as u
+import numpy as np
+from astropy.coordinates import SkyCoord
+from astropy.table import QTable
+from astropy.wcs import WCS
+from numpy.typing import ArrayLike, NDArray
+
+from psseg.catalogue.columns import COLUMNS
+from psseg.catalogue.radio_columns import RADIO_COLUMNS
+from psseg.catalogue.radio_styles import STYLES
+from psseg.errors import PssegError
+from psseg.plots import CLASS_MARKERS
+from psseg.survey.classes import CLASS_COLOURS, SOURCE_CLASSES
+
+__all__ = [
+    "class_list",
+    "column_list",
+    "outlines",
+    "plain",
+    "read_sources",
+    "sky_lattice",
+    "unit_text",
+]
+
+Floats = NDArray[np.float64]
+
+LATTICE = 33
+"""Points along a side between which the page interpolates the coordinates under the pointer: over
+25 deg that is good to 5 arcsec, a seventieth of a pixel."""
+
+ELLIPSE_COLUMNS = {
+    "counts": ("Conf_95_SemiMajor", "Conf_95_SemiMinor", "Conf_95_PosAng", 1.0),
+    "continuum": ("maj", "min", "pa", 0.5),
+}
+"""Axes, position angle, and what makes semi-axes of the axes: the 95 % error ellipse of a γ-ray
+source, the size at half maximum of a radio source."""
+
+
+def read_sources(path: str | Path, *, kind: str) -> QTable:
+    """Read the sources of a catalogue under psseg's own names of the columns.
+
+    Parameters
+    ----------
+    path : str or Path
+        A FITS catalogue of psseg, in its own style or another.
+    kind : str
+        "counts" or "continuum".
+
+    Returns
+    -------
+    QTable
+
+    Raises
+    ------
+    PssegError
+        If the file cannot be read, is no catalogue or lacks columns the report needs.
+    """
+    try:
+        table = QTable.read(path, hdu="CATALOGUE", mask_invalid=False, character_as_bytes=False)
+    except (OSError, KeyError, ValueError) as error:
+        raise PssegError(f"{path}: no catalogue that psseg can read: {error}") from error
+    if kind == "continuum":
+        _rename_back(table)
+    declared = {column.name for column in (COLUMNS if kind == "counts" else RADIO_COLUMNS)}
+    if missing := sorted(declared - set(table.colnames)):
+        raise PssegError(f"{path}: no catalogue of psseg: it lacks {', '.join(missing)}")
+    return table
+
+
+def column_list(table: QTable) -> list[dict[str, Any]]:
+    """Give every column: name, unit, meaning and values.
+
+    Parameters
+    ----------
+    table : QTable
+        As `read_sources` gives it.
+
+    Returns
+    -------
+    list of dict
+        Numbers as short as their type allows.
+    """
+    declared = {column.name: column for column in (*COLUMNS, *RADIO_COLUMNS)}
+    return [
+        {
+            "name": name,
+            "unit": declared[name].unit if name in declared else unit_text(table[name]),
+            "meaning": table[name].info.description or "",
+            "values": plain(table[name]),
+        }
+        for name in table.colnames
+    ]
+
+
+def plain(values: Any) -> list[Any]:
+    """Give values as lists of strings, whole numbers, and floats, None for NaN.
+
+    Examples
+    --------
+    >>> plain(np.array([0.1, np.nan], dtype=np.float32))
+    [0.1, None]
+    """
+    array = np.asarray(getattr(values, "value", values))
+    if array.dtype.kind in "US":
+        return [str(value) for value in array.astype(str)]
+    if array.dtype.kind != "f":
+        return array.tolist()
+    if array.ndim > 1:
+        return [plain(row) for row in array]
+    return [float(str(value)) if np.isfinite(value) else None for value in array]
+
+
+def unit_text(column: Any) -> str:
+    """Give the unit of a column as the catalogue's documentation writes it, empty if it has none.
+
+    Examples
+    --------
+    >>> unit_text([1.0] * u.Jy / u.beam)
+    'Jy/beam'
+    """
+    unit = getattr(column, "unit", None)
+    return str(unit).replace(" / ", "/") if unit else ""
+
+
+def outlines(table: QTable, wcs: WCS, *, kind: str) -> dict[str, list[float | None]]:
+    """Place the ellipses of all sources on the map.
+
+    Parameters
+    ----------
+    table : QTable
+        As `read_sources` gives it.
+    wcs : astropy.wcs.WCS
+        Two celestial axes.
+    kind : str
+        "counts" (95 % error ellipses) or "continuum" (sizes at half maximum).
+
+    Returns
+    -------
+    dict of list
+        ``x``, ``y``: centres, pixels from the first pixel's centre, None off the projection;
+        ``a``, ``b``: semi-axes, pixels, 0 where not known; ``t``: angle from +x to +y, radians.
+
+    Notes
+    -----
+    The map is taken as linear across an ellipse.
+    """
+    n = len(table)
+    if n == 0:
+        return {name: [] for name in "xyabt"}
+    major_name, minor_name, angle_name, factor = ELLIPSE_COLUMNS[kind]
+    major, minor = (
+        np.nan_to_num(u.Quantity(table[name]).to_value("deg")) * factor
+        for name in (major_name, minor_name)
+    )
+    angle = np.nan_to_num(u.Quantity(table[angle_name]).to_value("deg"))
+    where = _positions(table)
+    x, y = where.to_pixel(wcs)
+    axes = np.zeros((n, 2, 2))
+    for k, (size, turn) in enumerate(((major, 0.0), (minor, 90.0))):
+        end = where.directional_offset_by((angle + turn) * u.deg, size * u.deg)
+        axes[:, 0, k], axes[:, 1, k] = np.subtract(end.to_pixel(wcs), (x, y))
+    rotation, stretch, _ = np.linalg.svd(np.nan_to_num(axes))
+    tilt = np.arctan2(rotation[:, 1, 0], rotation[:, 0, 0])
+    made = {"x": x, "y": y, "a": stretch[:, 0], "b": stretch[:, 1], "t": tilt}
+    return {name: plain(np.round(values, 4)) for name, values in made.items()}
+
+
+def sky_lattice(wcs: WCS, shape: tuple[int, int]) -> dict[str, list[Any]]:
+    """Give the ICRS directions of a lattice of points that spans the map.
+
+    Parameters
+    ----------
+    wcs : astropy.wcs.WCS
+        Two celestial axes.
+    shape : tuple of int
+        Rows and columns.
+
+    Returns
+    -------
+    dict of list
+        ``x``, ``y``: pixel positions of columns and rows; ``directions``: unit vectors, row by
+        row, None off the sky.
+    """
+    x, y = (np.linspace(-0.5, n - 0.5, LATTICE) for n in (shape[1], shape[0]))
+    sky = SkyCoord.from_pixel(*np.meshgrid(x, y), wcs).icrs
+    directions = np.moveaxis(sky.cartesian.xyz.value, 0, -1).reshape(-1, 3)
+    return {"x": plain(x), "y": plain(y), "directions": plain(np.round(directions, 10))}
+
+
+def class_list(table: QTable) -> list[dict[str, Any]]:
+    """Give name, colour, marker and number of sources of each class."""
+    classes = np.asarray(table["CLASS"]).astype(str)
+    return [
+        {
+            "name": name,
+            "colour": CLASS_COLOURS[name],
+            "marker": CLASS_MARKERS[name],
+            "count": int(np.count_nonzero(classes == name)),
+        }
+        for name in SOURCE_CLASSES
+    ]
+
+
+def _positions(table: QTable) -> SkyCoord:
+    names = ("RAJ2000", "DEJ2000") if "RAJ2000" in table.colnames else ("ra", "dec")
+    return SkyCoord(*(_degrees(table[name]) for name in names), unit="deg")
+
+
+def _degrees(column: ArrayLike) -> Floats:
+    return np.asarray(u.Quantity(column, "deg").value, dtype=float)
+
+
+def _rename_back(table: QTable) -> None:
+    """Give a catalogue in another finder's style psseg's own names and units."""
+    own = {column.name: column.unit for column in RADIO_COLUMNS}
+    if all(name in table.colnames for name in own):
+        return
+    style: Any = next((names for names in STYLES.values() if _is_in(table, names)), {})
+    for name, (new, unit) in style.items():
+        values = table[new] if unit is None else table[new].to(own[name])
+        table.replace_column(new, values)
+        if new != name:
+            table.rename_column(new, name)
+
+
+def _is_in(table: QTable, names: Any) -> bool:
+    return all(new in table.colnames for new, _ in names.values())
