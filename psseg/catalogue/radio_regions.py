@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 from astropy.table import QTable
 
-from psseg.survey.classes import CLASS_COLOURS
+from psseg.catalogue.source_shapes import SourceShapes, region_text
 
-__all__ = ["radio_regions"]
+__all__ = ["radio_regions", "radio_shapes_drawn"]
 
 
 def radio_regions(table: QTable) -> str:
@@ -25,31 +25,35 @@ def radio_regions(table: QTable) -> str:
     Returns
     -------
     str
-        Ellipses in fk5, which differs from the ICRS by less than 0.03 arcsec: semi-axes of half the
-        FWHM, in arcsec, the major one first. DS9 counts the angle from the west through north, so
-        it is the position angle + 90 degrees. A source without a size is a cross.
+        The ellipses of :func:`radio_shapes_drawn`, ICRS.
     """
-    lines = ["# Region file format: DS9 version 4.1", "global dashlist=8 3 width=1", "fk5"]
-    columns = [
-        *(table[name].to_value("deg").tolist() for name in ("ra", "dec")),
-        *((table[name].to_value("arcsec") / 2).tolist() for name in ("maj", "min")),
-        (table["pa"].to_value("deg") + 90).tolist(),
-        np.asarray(table["CLASS"]).tolist(),
-        np.asarray(table["Source_Name"]).tolist(),
-    ]
-    lines += [
-        f"{_shape(ra, dec, major, minor, angle)} # {_style(major)}color={CLASS_COLOURS[kind]} "
-        f"text={{{name}}} tag={{{kind}}}"
-        for ra, dec, major, minor, angle, kind, name in zip(*columns, strict=True)
-    ]
-    return "\n".join(lines) + "\n"
+    return region_text(radio_shapes_drawn(table))
 
 
-def _shape(ra: float, dec: float, major: float, minor: float, angle: float) -> str:
-    if not major > 0:
-        return f"point({ra:.7f},{dec:.7f})"
-    return f'ellipse({ra:.7f},{dec:.7f},{major:.3f}",{minor:.3f}",{angle:.3f})'
+def radio_shapes_drawn(table: QTable) -> SourceShapes:
+    """Give the ellipse that is drawn for each source.
 
+    Parameters
+    ----------
+    table : QTable
+        A catalogue.
 
-def _style(major: float) -> str:
-    return "" if major > 0 else "point=cross "
+    Returns
+    -------
+    SourceShapes
+        Semi-axes are half the FWHM of the source as seen. A source without a size is a cross.
+    """
+    ra, dec, major, minor, angle = (
+        table[name].to_value("deg").astype(float) for name in ("ra", "dec", "maj", "min", "pa")
+    )
+    sized = (major > 0) & (minor > 0) & np.isfinite(angle)
+    return SourceShapes(
+        names=np.asarray(table["Source_Name"]).astype(str),
+        classes=np.asarray(table["CLASS"]).astype(str),
+        ra=ra,
+        dec=dec,
+        major=np.where(sized, major / 2, np.nan),
+        minor=np.where(sized, minor / 2, np.nan),
+        angle=np.where(sized, angle, 0.0),
+        dashed=np.zeros(len(table), dtype=bool),
+    )

@@ -37,7 +37,7 @@ def made_catalogue(ra, dec, angle=30.0, major=MAJOR):
 def test_every_source_has_its_place_size_colour_name_and_tag():
     table = made_catalogue(np.array([10.0, 200.0, 359.99]), np.array([-20.0, 0.001, 85.0]))
     text = radio_regions(table)
-    assert text.splitlines()[2] == "fk5"
+    assert text.splitlines()[2] == "icrs"
     regions = Regions.parse(text, format="ds9")
     assert len(regions) == 3
     for region, row in zip(regions, table, strict=True):

@@ -44,8 +44,8 @@ def test_every_source_has_its_place_colour_name_and_tag(frame):
         assert region.meta["text"] == row["Source_Name"]
         assert region.meta["tag"] == [row["CLASS"]]
         assert region.visual["edgecolor"] == CLASS_COLOURS[row["CLASS"]]
-        assert region.height.to_value("deg") == pytest.approx(0.12, abs=1e-5)
-        assert region.width.to_value("deg") == pytest.approx(0.06, abs=1e-5)
+        assert region.width.to_value("deg") == pytest.approx(0.12, abs=1e-5)
+        assert region.height.to_value("deg") == pytest.approx(0.06, abs=1e-5)
 
 
 @settings(max_examples=20, deadline=None)
