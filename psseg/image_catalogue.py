@@ -1,11 +1,12 @@
 """From a radio image to its catalogue: noise, labels, segments, sources, classes.
 
 In: a radio image and a trained network. Out: the tables of sources and components, the label map
-and the segmentation map, on the image's own pixels.
+and the segmentation map, on the image's own pixels. A large image is worked on region by region.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,34 +14,41 @@ from typing import TYPE_CHECKING
 import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
-from astropy.table import QTable
+from astropy.table import QTable, vstack
 from photutils.segmentation import SegmentationImage
 from threadpoolctl import threadpool_limits
+from tqdm import tqdm
 
+from psseg.catalogue.attenuation import correct_fluxes
 from psseg.catalogue.classification import apply_priors, class_scores
 from psseg.catalogue.probability import calibrated_classes, source_probability
+from psseg.catalogue.radio_association import associated_segments
+from psseg.catalogue.radio_errors import calibrate_errors
 from psseg.catalogue.radio_measurement import measure_image
 from psseg.catalogue.radio_table import build_radio_catalogue
-from psseg.catalogue.segmentation import find_segments, kept_segments
+from psseg.catalogue.segment_map import SegmentMap, list_segments
+from psseg.catalogue.segmentation import find_segments
 from psseg.network.store import Model
 from psseg.priors import class_priors
+from psseg.survey.classes import CLASS_NAMES
+from psseg.tiles.image_noise import ImageNoise
 from psseg.tiles.network_planes import NetworkPlanes, network_planes, to_image_grid
-from psseg.tiles.noise import Noise, estimate_noise
+from psseg.tiles.noise import NoiseMesh, measure_planes
+from psseg.tiles.probability_map import ProbabilityMap
 from psseg.tiles.radio_image import RadioImage
+from psseg.tiles.regions import Region, cut_regions, release_memory
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["ImageCatalogue", "catalogue_image", "describe_image", "label_image"]
 
-ATTENUATED = (
-    *("peak_flux", "e_peak_flux", "int_flux", "e_int_flux"),
-    *("rms_image", "mean_image", "resid_rms", "resid_mean"),
-)
-"""Columns that the primary beam attenuates."""
-
-CORE_RADIUS = 0.5
+CORE_RADIUS = 0.3
 """Radius, in FWHM, of the disc that stands for a point source where peaks are told apart."""
+
+PROMINENCE = 0.02
+"""Depth of the saddle between two sources. With a disc of 0.5 FWHM and 0.05, 28 instead of 39 %
+were told apart at 1 to 1.5 beams and 1 % fewer found above S/N 7, no fewer in pieces."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -51,21 +59,48 @@ class ImageCatalogue:
     ----------
     table, components : QTable
         The sources, and the Gaussians they are made of.
-    segments : SegmentationImage, shape (n_y, n_x)
+    segments : SegmentMap
         Which pixels belong to which source; labels are the catalogue's SEGMENT.
-    class_probabilities : numpy.ndarray of float32, shape (4, n_y, n_x)
-        Background, pulsar, blazar, other; NaN where blank.
+    class_probabilities : ProbabilityMap
+        Background, pulsar, blazar, other of every pixel; NaN where blank.
     image : RadioImage
-    noise : Noise
+    noise : ImageNoise
         Local rms and mean.
     """
 
     table: QTable
     components: QTable
-    segments: SegmentationImage
-    class_probabilities: NDArray[np.float32]
+    segments: SegmentMap
+    class_probabilities: ProbabilityMap
     image: RadioImage
-    noise: Noise
+    noise: ImageNoise
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Found:
+    """What the network found in a region.
+
+    Parameters
+    ----------
+    region : Region
+    segments : SegmentMap
+        Of the region's window.
+    probability : numpy.ndarray of float32, shape (n_pixels,)
+        Of each pixel of the segments, to belong to a source.
+    likelihoods : numpy.ndarray, shape (n_segments, 3)
+        Of the classes, in the order of the labels.
+    """
+
+    region: Region
+    segments: SegmentMap
+    probability: NDArray[np.float32]
+    likelihoods: NDArray[np.float64]
+
+    def probability_map(self) -> NDArray[np.float32]:
+        """Probabilities in the window, 0 outside the segments."""
+        result = np.zeros(self.segments.shape, dtype=np.float32)
+        result.reshape(-1)[self.segments.index] = self.probability
+        return result
 
 
 def catalogue_image(
@@ -105,20 +140,32 @@ def catalogue_image(
     -----
     The noise is estimated twice: first with bright pixels clipped, then with the segments left
     out, so that sources do not raise their own noise.
+
+    Of an image of more than 24 Mpix one region is worked on at a time (`psseg.tiles.regions`): the
+    memory is that of the image, a byte per pixel, and one region. A source larger than the regions
+    overlap, 384 pixels, may be cut where they meet; it then has the flag EDGE.
     """
-    planes = network_planes(image, estimate_noise(image))
-    probabilities = _label_planes(image, planes, model, progress=progress)
-    found = _find_segments(image, planes, probabilities, model)
-    on_image = to_image_grid(probabilities, planes, image.shape)
-    segments = _on_image(found, planes, image)
-    likelihoods = _class_likelihoods(probabilities, found, model)
-    likelihoods = likelihoods[np.isin(found.labels, segments.labels)]
-    noise = estimate_noise(image, sources=segments.data > 0)
+    meshes = measure_planes(image)
+    class_probabilities = ProbabilityMap((len(CLASS_NAMES), *image.shape))
+    searched = [
+        _search(image, region, meshes, model, class_probabilities, progress=progress)
+        for region in _regions(image, progress=progress)
+    ]
+    noise = _noise(image, measure_planes(image, sources=_source_pixels(searched, image.shape)))
     with threadpool_limits(limits=1, user_api="blas"):
-        measured, components = measure_image(image, noise, segments, 1 - on_image[0])
+        measured, components, likelihoods, segments = _measure(image, noise, searched)
     if attenuation is not None:
-        _correct_fluxes(measured, components, attenuation)
+        correct_fluxes(measured, components, attenuation)
     calibration = model.calibration
+    for table in (measured, components):
+        calibrate_errors(
+            table,
+            image.beams[0],
+            position_scale=calibration.position_scale,
+            position_floor=calibration.position_floor,
+            flux_scale=calibration.flux_scale,
+            flux_floor=calibration.flux_floor,
+        )
     probability = source_probability(
         measured["SOURCE_SCORE"], np.square(measured["SNR"]), calibration.source_coefficients
     )
@@ -135,13 +182,13 @@ def catalogue_image(
     else:
         limit = calibration.thresholds["high_latitude"] if threshold is None else threshold
         keep = probability >= limit
-        table, segments = table[keep], kept_segments(segments, keep)
+        table, segments = table[keep], segments.kept(measured["SEGMENT"][keep])
         components = components[np.isin(components["Source_Name"], table["Source_Name"])]
     return ImageCatalogue(
         table=table,
         components=components,
         segments=segments,
-        class_probabilities=on_image,
+        class_probabilities=class_probabilities,
         image=image,
         noise=noise,
     )
@@ -149,7 +196,7 @@ def catalogue_image(
 
 def label_image(
     image: RadioImage, model: Model, *, progress: bool = False
-) -> tuple[NDArray[np.float32], Noise]:
+) -> tuple[ProbabilityMap, ImageNoise]:
     """Label a radio image.
 
     Parameters
@@ -159,24 +206,26 @@ def label_image(
 
     Returns
     -------
-    class_probabilities : numpy.ndarray of float32, shape (4, n_y, n_x)
-        Background, pulsar, blazar, other; NaN where blank.
-    noise : Noise
+    class_probabilities : ProbabilityMap
+        Background, pulsar, blazar, other of every pixel; NaN where blank.
+    noise : ImageNoise
         Local rms and mean, bright pixels clipped.
     """
-    noise = estimate_noise(image)
-    planes = network_planes(image, noise)
-    probabilities = _label_planes(image, planes, model, progress=progress)
-    return to_image_grid(probabilities, planes, image.shape), noise
+    meshes = measure_planes(image)
+    result = ProbabilityMap((len(CLASS_NAMES), *image.shape))
+    for region in _regions(image, progress=progress):
+        part, planes, probabilities = _label(image, region, meshes, model, progress=progress)
+        _store(probabilities, planes, part, region, result)
+    return result, _noise(image, meshes)
 
 
-def describe_image(image: RadioImage, noise: Noise) -> QTable:
+def describe_image(image: RadioImage, noise: ImageNoise) -> QTable:
     """Give what a catalogue should say about its image.
 
     Parameters
     ----------
     image : RadioImage
-    noise : Noise
+    noise : ImageNoise
 
     Returns
     -------
@@ -187,11 +236,111 @@ def describe_image(image: RadioImage, noise: Noise) -> QTable:
         f"BEAM_{name.upper()}": [getattr(beam, name) for beam in image.beams] * u.deg
         for name in ("major", "minor", "angle")
     }
-    rms = [np.nanmedian(plane) for plane in noise.rms] * u.Jy
+    rms = noise.typical_rms() * u.Jy
     return QTable(
         {"STOKES": list(image.stokes), "FREQ": image.frequencies * u.Hz, **axes, "RMS": rms},
         meta={"NAME": image.name},
     )
+
+
+def _regions(image: RadioImage, *, progress: bool) -> Iterator[Region]:
+    regions = cut_regions(image.shape)
+    for region in tqdm(regions, unit="region", disable=not progress or len(regions) == 1):
+        yield region
+        release_memory()
+
+
+def _noise(image: RadioImage, meshes: Sequence[NoiseMesh]) -> ImageNoise:
+    return ImageNoise(meshes=tuple(meshes), planes=image.planes)
+
+
+def _label(
+    image: RadioImage,
+    region: Region,
+    meshes: Sequence[NoiseMesh],
+    model: Model,
+    *,
+    progress: bool,
+) -> tuple[RadioImage, NetworkPlanes, NDArray[np.float32]]:
+    """Give a region's image, what the network sees of it, and what it says, (4, m_y, m_x)."""
+    part = region.cut(image)
+    planes = network_planes(part, _noise(image, meshes).part(*region.window))
+    progress = progress and part is image
+    return part, planes, _label_planes(part, planes, model, progress=progress)
+
+
+def _store(
+    probabilities: NDArray[np.float32],
+    planes: NetworkPlanes,
+    part: RadioImage,
+    region: Region,
+    into: ProbabilityMap,
+) -> NDArray[np.float32]:
+    """Keep the probabilities in the region's core; give all of them on the image's pixels."""
+    on_image = to_image_grid(probabilities, planes, part.shape)
+    into.write(region.core, on_image[:, *region.inner])
+    return on_image
+
+
+def _search(
+    image: RadioImage,
+    region: Region,
+    meshes: Sequence[NoiseMesh],
+    model: Model,
+    class_probabilities: ProbabilityMap,
+    *,
+    progress: bool,
+) -> _Found:
+    """Label a region and find its segments."""
+    part, planes, probabilities = _label(image, region, meshes, model, progress=progress)
+    found = _find_segments(part, planes, probabilities, model)
+    likelihoods = _class_likelihoods(probabilities, found, model)
+    segments = list_segments(to_image_grid(found.data, planes, part.shape))
+    background = _store(probabilities, planes, part, region, class_probabilities)[0]
+    return _Found(
+        region=region,
+        segments=segments,
+        probability=1 - background.reshape(-1)[segments.index],
+        likelihoods=likelihoods[np.isin(found.labels, segments.labels)],
+    )
+
+
+def _source_pixels(searched: Sequence[_Found], shape: tuple[int, int]) -> NDArray[np.bool_]:
+    result = np.zeros(shape, dtype=bool)
+    for found in searched:
+        np.greater(found.segments.data[found.region.inner], 0, out=result[found.region.core])
+    return result
+
+
+def _measure(
+    image: RadioImage, noise: ImageNoise, searched: Sequence[_Found]
+) -> tuple[QTable, QTable, NDArray[np.float64], SegmentMap]:
+    """Measure each region's own sources: sources, components, class likelihoods and segments."""
+    sources, components, likelihoods, maps = [], [], [], []
+    offset = 0
+    for found in searched:
+        region = found.region
+        measured, fitted = measure_image(
+            region.cut(image),
+            noise.part(*region.window),
+            found.segments.image(),
+            found.probability_map(),
+        )
+        own = region.owns(np.asarray(measured["X"]), np.asarray(measured["Y"]))
+        measured = measured[own]
+        fitted = fitted[np.isin(fitted["SEGMENT"], measured["SEGMENT"])]
+        maps.append((found.segments.kept(measured["SEGMENT"]), region.corner, offset))
+        for table in (measured, fitted):
+            table["SEGMENT"] += np.int32(offset)
+        measured["Y"] += region.corner[0]
+        measured["X"] += region.corner[1]
+        offset += int(found.segments.label.max(initial=0))
+        sources.append(measured)
+        components.append(fitted)
+        likelihoods.append(found.likelihoods[own])
+        release_memory()
+    joined = SegmentMap.joined(image.shape, maps)
+    return vstack(sources), vstack(components), np.concatenate(likelihoods), joined
 
 
 def _label_planes(
@@ -215,21 +364,18 @@ def _beam_pixels(image: RadioImage, planes: NetworkPlanes) -> tuple[float, float
 def _find_segments(
     image: RadioImage, planes: NetworkPlanes, probabilities: NDArray[np.float32], model: Model
 ) -> SegmentationImage:
-    """Group pixels on the network's grid, in units of its pixels."""
+    """Group pixels on the network's grid, in units of its pixels, and the pieces of one source."""
     major, minor, _ = _beam_pixels(image, planes)
-    return find_segments(
-        1 - probabilities[0],
+    source_probability = 1 - probabilities[0]
+    segments = find_segments(
+        source_probability,
         threshold=model.calibration.candidate_threshold,
         pixel_scale=1.0,
         psf_radius=CORE_RADIUS * np.sqrt(major * minor),
         mask=planes.mask,
+        prominence=PROMINENCE,
     )
-
-
-def _on_image(
-    segments: SegmentationImage, planes: NetworkPlanes, image: RadioImage
-) -> SegmentationImage:
-    return SegmentationImage(to_image_grid(segments.data, planes, image.shape).astype(np.int32))
+    return associated_segments(segments, image, planes, source_probability)
 
 
 def _class_likelihoods(
@@ -253,19 +399,3 @@ def _priors(
         flux=measured["int_flux"].to_value("Jy"),
         frequency=image.frequencies[0],
     )
-
-
-def _correct_fluxes(sources: QTable, components: QTable, attenuation: NDArray[np.floating]) -> None:
-    """Divide fluxes, their errors and the noise by the attenuation at each source."""
-    n_y, n_x = attenuation.shape
-    rows, columns = (
-        np.clip(np.rint(sources[name]).astype(int), 0, n - 1)
-        for name, n in (("Y", n_y), ("X", n_x))
-    )
-    of_source = attenuation[rows, columns].astype(float)
-    of_segment = dict(zip(sources["SEGMENT"].tolist(), of_source.tolist(), strict=True))
-    of_component = np.array([of_segment[label] for label in components["SEGMENT"].tolist()])
-    for table, factor in ((sources, of_source), (components, of_component)):
-        for name in ATTENUATED:
-            if name in table.colnames:
-                table[name] = table[name] / factor

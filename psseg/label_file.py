@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS
 from photutils.segmentation import SegmentationImage
 
-from psseg.products import image_hdu
+from psseg.catalogue.segment_map import SegmentMap
+from psseg.products import append_image, image_hdu
 from psseg.survey.classes import CLASS_NAMES, IGNORED
-from psseg.tiles.noise import Noise
+from psseg.tiles.image_noise import ImageNoise
+from psseg.tiles.probability_map import ProbabilityMap
 from psseg.tiles.radio_image import RadioImage
 
 if TYPE_CHECKING:
@@ -78,25 +80,25 @@ def write_labels(
 
 def write_image_labels(
     path: str | Path,
-    class_probabilities: np.ndarray,
+    class_probabilities: ProbabilityMap,
     image: RadioImage,
-    noise: Noise,
+    noise: ImageNoise,
     *,
-    segments: SegmentationImage | None = None,
+    segments: SegmentMap | None = None,
     header: fits.Header,
 ) -> None:
-    """Write the label map of a radio image.
+    """Write the label map of a radio image, some rows at a time.
 
     Parameters
     ----------
     path : str or Path
         The file.
-    class_probabilities : numpy.ndarray, shape (4, n_y, n_x)
+    class_probabilities : ProbabilityMap
         On the image's pixels, NaN where blank.
     image : RadioImage
-    noise : Noise
+    noise : ImageNoise
         Local rms and mean of each plane.
-    segments : SegmentationImage, shape (n_y, n_x), optional
+    segments : SegmentMap, optional
         Which pixels belong to which source; left out where sources were not looked for.
     header : astropy.io.fits.Header
         Provenance, for the primary HDU.
@@ -105,11 +107,28 @@ def write_image_labels(
     -----
     HDUs are ``CLASS_MAP``, ``CLASS_PROBABILITIES``, ``SEGMENTS``, ``RMS`` and ``MEAN``.
     """
-    hdus = _label_hdus(class_probabilities, segments, image.wcs)
-    for name, values in (("RMS", noise.rms), ("MEAN", noise.mean)):
-        hdus.append(image_hdu(values, name=name, planes=plane_names(image), wcs=image.wcs))
-        hdus[-1].header["BUNIT"] = "Jy/beam"
-    fits.HDUList([fits.PrimaryHDU(header=header), *hdus]).writeto(path, checksum=True)
+    path, names = Path(path), plane_names(image)
+    hdu = partial(_image_of_zeros, wcs=image.wcs)
+    fits.PrimaryHDU(header=header).writeto(path, checksum=True)
+    classes = hdu(np.uint8, image.shape, name="CLASS_MAP")
+    _name_classes(classes)
+    append_image(path, classes, lambda rows: class_map(class_probabilities.rows(rows)))
+    append_image(
+        path,
+        hdu(
+            np.float32,
+            (len(CLASS_NAMES), *image.shape),
+            name="CLASS_PROBABILITIES",
+            planes=CLASS_NAMES,
+        ),
+        class_probabilities.rows,
+    )
+    if segments is not None:
+        append_image(path, hdu(np.int32, image.shape, name="SEGMENTS"), segments.rows)
+    for name in ("RMS", "MEAN"):
+        maps = hdu(np.float32, image.planes.shape, name=name, planes=names)
+        maps.header["BUNIT"] = "Jy/beam"
+        append_image(path, maps, partial(_noise_rows, noise, name.lower()))
 
 
 def plane_names(image: RadioImage) -> list[str]:
@@ -129,15 +148,28 @@ def plane_names(image: RadioImage) -> list[str]:
     ]
 
 
+def _image_of_zeros(dtype: type, shape: tuple[int, ...], **more: Any) -> fits.ImageHDU:
+    """Give an HDU whose pixels take no memory."""
+    return image_hdu(np.broadcast_to(dtype(0), shape), **more)
+
+
+def _noise_rows(noise: ImageNoise, name: str, rows: slice) -> np.ndarray:
+    return getattr(noise.part(rows), name)
+
+
+def _name_classes(classes: fits.ImageHDU) -> None:
+    for value, name in enumerate(CLASS_NAMES):
+        classes.header[f"CLASS{value}"] = name
+    classes.header["MASKED"] = (IGNORED, "value of pixels without data")
+
+
 def _label_hdus(
     class_probabilities: np.ndarray, segments: SegmentationImage | None, wcs: WCS
 ) -> list[fits.ImageHDU]:
     """Class map, class probabilities and, if there are any, segments."""
     image = partial(image_hdu, wcs=wcs)
     classes = image(class_map(class_probabilities), name="CLASS_MAP")
-    for value, name in enumerate(CLASS_NAMES):
-        classes.header[f"CLASS{value}"] = name
-    classes.header["MASKED"] = (IGNORED, "value of pixels without data")
+    _name_classes(classes)
     hdus = [classes, image(class_probabilities, name="CLASS_PROBABILITIES", planes=CLASS_NAMES)]
     if segments is not None:
         hdus.append(image(segments.data.astype(np.int32), name="SEGMENTS"))

@@ -19,8 +19,17 @@ from astropy.wcs import WCS
 
 from psseg.errors import PssegError
 
-__all__ = ["check_writable", "image_hdu", "map_stem", "sha256_of", "write_together"]
+__all__ = [
+    "append_image",
+    "check_writable",
+    "image_hdu",
+    "map_stem",
+    "sha256_of",
+    "write_together",
+]
 
+_STRIP = 256  # rows written at once: a multiple of 4, so that whole words are summed up
+_BLOCK = 2880  # bytes
 _MAP_ENDINGS = (".gz", ".fz", ".fits", ".fit", ".fts")
 
 
@@ -134,3 +143,49 @@ def image_hdu(
     for number, plane in enumerate(planes, 1):
         header[f"PLANE{number}"] = plane
     return fits.ImageHDU(data, header, name=name)
+
+
+def append_image(path: Path, hdu: fits.ImageHDU, read: Callable[[slice], np.ndarray]) -> None:
+    """Append an image to a FITS file, some rows at a time, so that it is never held in memory.
+
+    Parameters
+    ----------
+    path : Path
+        A FITS file.
+    hdu : astropy.io.fits.ImageHDU
+        Header, shape and type (of four bytes, or a single plane); its pixels are not looked at.
+    read : callable
+        Gives rows (a slice) of the image, shape (n_rows, n_x) or (n_planes, n_rows, n_x).
+
+    Notes
+    -----
+    DATASUM is as the FITS standard 4.0, section 4.4.2.7, has it; there is no CHECKSUM.
+    """
+    header, dtype = hdu.header.copy(), hdu.data.dtype.newbyteorder(">")
+    n_y, n_x = hdu.data.shape[-2:]
+    header["DATASUM"] = (f"{0:010d}", "data unit checksum")
+    total, size = 0, hdu.data.size * dtype.itemsize
+    with path.open("r+b") as file:
+        start = file.seek(0, os.SEEK_END)
+        file.write(header.tostring().encode("ascii"))
+        data = file.tell()
+        for top in range(0, n_y, _STRIP):
+            rows = slice(top, min(top + _STRIP, n_y))
+            values = np.reshape(read(rows), (-1, rows.stop - top, n_x)).astype(dtype)
+            for plane, strip in enumerate(values):
+                file.seek(data + (plane * n_y + top) * n_x * dtype.itemsize)
+                file.write(strip)
+                total += _word_sum(strip)
+        file.seek(data + size)
+        file.write(bytes(-size % _BLOCK))
+        header["DATASUM"] = f"{(total - 1) % 0xFFFFFFFF + 1 if total else 0:010d}"
+        file.seek(start)
+        file.write(header.tostring().encode("ascii"))
+
+
+def _word_sum(strip: np.ndarray) -> int:
+    """Sum of the bytes as 32-bit words, the last one filled up with zeros."""
+    raw = strip.reshape(-1).view(np.uint8)
+    whole = raw.size // 4 * 4
+    rest = int.from_bytes(raw[whole:].tobytes().ljust(4, b"\0"), "big")
+    return int(raw[:whole].view(">u4").sum(dtype=np.uint64)) + rest

@@ -23,6 +23,7 @@ from psseg.survey.survey import load_survey
 from psseg.tiles.network_planes import _length
 from psseg.tiles.radio_files import read_radio_image
 from psseg.tiles.readers import recognise_survey
+from psseg.tiles.regions import cut_regions
 
 SHAPE = (224, 224)
 
@@ -97,6 +98,28 @@ def test_segments_and_components_belong_to_the_sources(model, simulated):
     some = catalogue_image(simulated.image, model, threshold=0.9999)
     assert len(some.table) < len(made.table)
     assert set(some.components["Source_Name"]) <= set(some.table["Source_Name"])
+
+
+def test_regions_give_the_catalogue_of_the_whole_image(model, simulated, monkeypatch):
+    whole = catalogue_image(simulated.image, model)
+    labels = whole.class_probabilities.rows(slice(0, SHAPE[0]))
+    regions = cut_regions(SHAPE, whole=1000, core=64, margin=48)
+    windows = iter([region.window for region in regions])
+    monkeypatch.setattr(image_catalogue, "cut_regions", lambda shape: regions)
+    monkeypatch.setattr(
+        image_catalogue, "_label_planes", lambda *given, progress: labels[:, *next(windows)]
+    )
+    made = catalogue_image(simulated.image, model)
+    assert len(regions) == 4
+    np.testing.assert_array_equal(made.class_probabilities.rows(slice(0, SHAPE[0])), labels)
+    np.testing.assert_array_equal(made.segments.data > 0, whole.segments.data > 0)
+    assert sorted(made.table["SEGMENT"]) == list(made.segments.labels)
+    assert len(made.components) == len(whole.components)
+    made.table.sort("Source_Name")
+    whole.table.sort("Source_Name")
+    assert made.table["Source_Name"].tolist() == whole.table["Source_Name"].tolist()
+    for name in ("ra", "dec", "int_flux", "e_int_flux", "maj", "alpha", "SOURCE_PROB", "P_OTHER"):
+        np.testing.assert_allclose(made.table[name], whole.table[name], rtol=1e-3)
 
 
 def test_the_primary_beam_divides_the_fluxes(model, simulated):

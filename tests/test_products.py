@@ -11,10 +11,18 @@ import time
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from astropy.wcs import WCS
 
 from psseg.errors import PssegError
-from psseg.products import check_writable, image_hdu, map_stem, sha256_of, write_together
+from psseg.products import (
+    append_image,
+    check_writable,
+    image_hdu,
+    map_stem,
+    sha256_of,
+    write_together,
+)
 
 
 @pytest.mark.parametrize(
@@ -116,3 +124,22 @@ def test_a_cube_keeps_the_celestial_axes_and_names_its_planes():
     assert read.naxis == 3
     assert np.allclose(read.celestial.wcs_pix2world(3, 2, 0), wcs.wcs_pix2world(3, 2, 0))
     assert np.allclose(read.wcs_pix2world(3, 2, 1, 0)[2], 2.0)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "shape"),
+    [("u1", (517, 33)), ("f4", (3, 517, 33)), ("i4", (517, 33)), ("f4", (256, 8))],
+)
+def test_an_image_appended_in_strips_is_whole(tmp_path, dtype, shape):
+    data = np.random.default_rng(1).integers(0, 250, shape).astype(dtype)
+    path = tmp_path / "map.fits"
+    fits.PrimaryHDU().writeto(path)
+    hdu = image_hdu(np.broadcast_to(data.dtype.type(0), shape), WCS(naxis=2), name="MAP")
+    for _ in range(2):
+        append_image(path, hdu, lambda rows: data[..., rows, :])
+    with fits.open(path, checksum=True) as hdus:  # a wrong sum is a warning, hence an error
+        assert [image.name for image in hdus[1:]] == ["MAP", "MAP"]
+        for image in hdus[1:]:
+            np.testing.assert_array_equal(image.data, data)
+            assert int(image.header["DATASUM"]) > 0
+    assert path.stat().st_size % 2880 == 0

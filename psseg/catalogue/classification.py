@@ -9,12 +9,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from photutils.segmentation import SegmentationImage
-from scipy.ndimage import sum_labels
 
 from psseg.catalogue.probability import FAINTEST_CLASS, calibrated_classes
-from psseg.catalogue.segmentation import segment_scores
+from psseg.catalogue.segment_pixels import list_pixels
 from psseg.errors import PssegError
-from psseg.survey.classes import CLASS_NAMES, SOURCE_CLASSES, SourceClass
+from psseg.survey.classes import CLASS_NAMES, SOURCE_CLASSES
 
 __all__ = ["apply_priors", "class_scores"]
 
@@ -63,13 +62,12 @@ def class_scores(
         raise PssegError(f"temperature: want a positive number, got {temperature}")
     if not segments.n_labels:
         return np.zeros((0, len(SOURCE_CLASSES)))
-    source = np.nan_to_num(1 - class_probabilities[SourceClass.BACKGROUND].astype(float))
-    highest = np.zeros(segments.max_label + 1)
-    highest[segments.labels] = segment_scores(source, segments)
-    weight = np.where(source >= CORE * highest[segments.data], source, 0.0)
-    total = sum_labels(weight, segments.data, segments.labels)
-    logits = np.log(np.fmax(class_probabilities[1:], FAINTEST_CLASS))
-    sums = [sum_labels(weight * logit, segments.data, segments.labels) for logit in logits]
+    pixels = list_pixels(segments)
+    background, *classes = (pixels.of(plane).astype(float) for plane in class_probabilities)
+    source = np.nan_to_num(1 - background)
+    weight = np.where(source >= CORE * pixels.highest(source)[pixels.owner], source, 0.0)
+    total = pixels.sums(weight)
+    sums = [pixels.sums(weight * np.log(np.fmax(p, FAINTEST_CLASS))) for p in classes]
     means = np.exp(np.transpose(sums) / total[:, None])
     return calibrated_classes(means, temperature=temperature, bias=(0.0, 0.0, 0.0))
 

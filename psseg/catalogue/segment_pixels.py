@@ -64,7 +64,7 @@ def list_pixels(segments: SegmentationImage) -> SegmentPixels:
     -------
     SegmentPixels
     """
-    rows, columns = np.nonzero(segments.data)
+    rows, columns = np.divmod(np.flatnonzero(segments.data), segments.shape[1])
     place = np.zeros(segments.max_label + 1, dtype=np.intp)
     place[segments.labels] = np.arange(segments.n_labels)
     owner = place[segments.data[rows, columns]]

@@ -15,13 +15,12 @@ from scipy.ndimage import (
     convolve,
     distance_transform_edt,
     label,
-    maximum,
     maximum_filter,
-    maximum_position,
     sum_labels,
 )
 from skimage.segmentation import watershed
 
+from psseg.catalogue.segment_pixels import list_pixels
 from psseg.errors import PssegError
 
 __all__ = [
@@ -125,8 +124,8 @@ def segment_scores(
     """
     if not segments.n_labels:
         return np.zeros(0)
-    values = np.where(segments.data > 0, source_probability, 0.0)
-    return np.asarray(maximum(values, segments.data, segments.labels), dtype=float)
+    pixels = list_pixels(segments)
+    return pixels.highest(pixels.of(source_probability))
 
 
 def segment_centroids(
@@ -296,7 +295,7 @@ def _merged(
     reached from: the topographic prominence.
     """
     n_basins = int(basins.max())
-    places = np.array(maximum_position(smooth, basins, np.arange(1, n_basins + 1)))
+    places = _summits(basins, smooth)
     height = smooth[tuple(places.T)]
     parent = np.arange(n_basins)
     for low, high, saddle in _saddles(basins, smooth):
@@ -309,6 +308,15 @@ def _merged(
             parent[other] = top
     roots = np.array([_root(parent, i) for i in range(n_basins)])
     return np.concatenate([[0], roots + 1]).astype(np.int32)[basins]
+
+
+def _summits(basins: NDArray[np.int32], smooth: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Give row and column of the highest pixel of each basin, numbered from 1."""
+    inside = np.flatnonzero(basins)  # few pixels of a large image
+    order = np.lexsort((-smooth.flat[inside], basins.flat[inside]))
+    ordered = inside[order]
+    first = np.unique(basins.flat[ordered], return_index=True)[1]
+    return np.stack(np.divmod(ordered[first], basins.shape[1]), axis=-1)
 
 
 def _saddles(
@@ -348,9 +356,12 @@ def _without_faint(
     segments: NDArray[np.int32], scores: NDArray[np.float64], threshold: float
 ) -> NDArray[np.int32]:
     """Drop segments whose brightest pixel is below the threshold, and number the rest anew."""
-    numbers, first = np.unique(segments, return_index=True)
-    bright = np.asarray(maximum(scores, segments, numbers)) >= threshold
-    kept = numbers[bright & (numbers > 0)][np.argsort(first[bright & (numbers > 0)])]
-    lookup = np.zeros(numbers[-1] + 1, dtype=np.int32)
+    inside = np.flatnonzero(segments)  # few pixels of a large image
+    numbers, first = np.unique(segments.flat[inside], return_index=True)
+    score = np.zeros(int(numbers[-1]) + 1)
+    np.maximum.at(score, segments.flat[inside], scores.flat[inside])
+    bright = score[numbers] >= threshold
+    kept = numbers[bright][np.argsort(first[bright])]
+    lookup = np.zeros(len(score), dtype=np.int32)
     lookup[kept] = np.arange(1, len(kept) + 1)
     return lookup[segments]

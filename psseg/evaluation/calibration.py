@@ -37,6 +37,7 @@ __all__ = [
     "CalibrationTargets",
     "fit_calibration",
     "fit_classes",
+    "fit_flux_errors",
     "fit_position_errors",
     "fit_residual_limit",
     "fit_source_probability",
@@ -59,7 +60,16 @@ RESIDUAL_MARGIN = 1.1
 
 POSITION_SCALES = np.arange(0.5, 3.01, 0.02)
 POSITION_FLOORS = np.arange(0.0, 0.0401, 0.001)
-"""Grid of the position errors' scale and floor (deg): wider than any trained network needed."""
+"""Grid of the scale and floor of errors (deg, beams or share of the flux): wider than any trained
+network needed."""
+
+Shares = tuple[tuple[float, float], ...]
+
+ELLIPSE_SHARES: Shares = ((1.0, 0.68), (CHI_95, 0.95))
+"""Radii in units of the 68 % ellipse, and what they hold."""
+
+NORMAL_SHARES: Shares = ((1.0, 0.6827), (2.0, 0.9545))
+"""The same in one dimension, in standard deviations."""
 
 POSITION_BINS = 4
 """Coverage is asked for in each of this many bins of significance, not on average alone."""
@@ -314,6 +324,41 @@ def fit_position_errors(
     The pair on a grid whose coverages of 68 and 95 %, in quarters of the sources by significance,
     are nearest to what is claimed in units of their binomial errors.
     """
+    return _best_errors(offset, error, significance, unit=SIGMA_68, shares=ELLIPSE_SHARES)
+
+
+def fit_flux_errors(
+    offset: ArrayLike, error: ArrayLike, significance: ArrayLike
+) -> tuple[float, float]:
+    """Find the scale and floor with which errors of fluxes are standard deviations.
+
+    Parameters
+    ----------
+    offset : array_like, shape (n_sources,)
+        Measured less true flux, over the measured one.
+    error : array_like, shape (n_sources,)
+        Uncalibrated error over the measured flux.
+    significance : array_like, shape (n_sources,)
+        As for `fit_position_errors`.
+
+    Returns
+    -------
+    scale, floor : float
+        Errors are multiplied by `scale`, then `floor` times the flux is added in quadrature.
+    """
+    distance = np.abs(np.asarray(offset, dtype=float))
+    return _best_errors(distance, error, significance, unit=1.0, shares=NORMAL_SHARES)
+
+
+def _best_errors(
+    offset: ArrayLike,
+    error: ArrayLike,
+    significance: ArrayLike,
+    *,
+    unit: float,
+    shares: Shares,
+) -> tuple[float, float]:
+    """Give the scale and floor, in some unit of the errors, whose coverage is nearest to claims."""
     offsets, errors = np.asarray(offset, dtype=float), np.asarray(error, dtype=float)
     usable = np.isfinite(offsets) & np.isfinite(errors) & (errors > 0)
     if usable.sum() < FEWEST_DETECTIONS:
@@ -324,21 +369,22 @@ def fit_position_errors(
     choices = [
         (float(scale), float(floor)) for scale in POSITION_SCALES for floor in POSITION_FLOORS
     ]
-    return min(choices, key=lambda choice: _miscoverage(offsets, errors, groups, *choice))
+
+    def miscoverage(choice: tuple[float, float]) -> float:
+        scale, floor = choice
+        distance = offsets / np.hypot(scale * errors, unit * floor)
+        return _miscoverage(distance, groups, shares)
+
+    return min(choices, key=miscoverage)
 
 
 def _miscoverage(
-    offset: NDArray[np.float64],
-    error: NDArray[np.float64],
-    groups: Sequence[NDArray[np.int64]],
-    scale: float,
-    floor: float,
+    distance: NDArray[np.float64], groups: Sequence[NDArray[np.int64]], shares: Shares
 ) -> float:
     """Squared distance, in binomial errors, between claimed and found coverage."""
-    distance = offset / np.hypot(scale * error, SIGMA_68 * floor)
     total = 0.0
     for group in groups:
-        for radius, claimed in ((1.0, 0.68), (CHI_95, 0.95)):
+        for radius, claimed in shares:
             found = float(np.mean(distance[group] <= radius))
             total += len(group) * (found - claimed) ** 2 / (claimed * (1 - claimed))
     return total

@@ -11,20 +11,28 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from astropy import units as u
 from astropy.table import QTable
 
 from psseg.catalogue.probability import source_probability
-from psseg.evaluation.calibration import fit_classes, fit_source_probability, purity_threshold
+from psseg.evaluation.calibration import (
+    fit_classes,
+    fit_flux_errors,
+    fit_position_errors,
+    fit_source_probability,
+    purity_threshold,
+)
 from psseg.evaluation.classes import FALSE_DETECTION, NO_CLASS, class_columns, true_classes
-from psseg.evaluation.matching import column
+from psseg.evaluation.matching import SIGMA_68, column
 from psseg.evaluation.radio_field import RADIO_PROTOCOL, RadioProtocol
+from psseg.evaluation.radio_rows import clear_rows, flag_column
 from psseg.evaluation.radio_skies import (
     ANY_SETUP,
     CatalogueFunction,
     RadioPlan,
     catalogue_radio_sky,
 )
-from psseg.evaluation.run import CANDIDATE_SCORE, raw_calibration
+from psseg.evaluation.run import raw_calibration
 from psseg.network.store import Calibration
 
 if TYPE_CHECKING:
@@ -37,6 +45,9 @@ RELIABILITY = 0.97
 
 MARGIN = 0.005
 """Added to it: a threshold tuned on some images does a little worse on the next."""
+
+CANDIDATE_SCORE = 0.25
+"""Score that the pixels of a candidate have while a model is calibrated."""
 
 CLASS_SNR = 4.0
 """Peak S/N from which sources were labelled in training, and have a class to calibrate."""
@@ -122,7 +133,7 @@ def fit_radio_calibration(
     -------
     Calibration
         The squared S/N stands where counts maps have the test statistic. Both thresholds are the
-        same, and position errors stay as they were fitted.
+        same; the floor of the position errors is in beams.
 
     Raises
     ------
@@ -136,6 +147,9 @@ def fit_radio_calibration(
     probability = source_probability(score, ts, coefficients)
     threshold = purity_threshold(probability, real, min(reliability + MARGIN, 1.0))
     temperature, bias = _fit_balanced_classes(_whole(balanced))
+    position_scale, position_floor, flux_scale, flux_floor = _fit_errors(
+        counted[real & (probability >= threshold)]
+    )
     return Calibration(
         source_coefficients=coefficients,
         candidate_threshold=candidate_threshold,
@@ -143,8 +157,10 @@ def fit_radio_calibration(
         latitude_split=0.0,
         temperature=temperature,
         class_bias=bias,
-        position_scale=1.0,
-        position_floor=0.0,
+        position_scale=position_scale,
+        position_floor=position_floor,
+        flux_scale=flux_scale,
+        flux_floor=flux_floor,
     )
 
 
@@ -152,6 +168,20 @@ def _whole(detections: QTable) -> QTable:
     """Keep the counted detections that are no fragments: those are neither true nor false."""
     counted = np.asarray(detections["COUNTED"], dtype=bool)
     return detections[counted & ~np.asarray(detections["FRAGMENT"], dtype=bool)]
+
+
+def _fit_errors(detections: QTable) -> tuple[float, float, float, float]:
+    """Fit scale and floor of the errors of positions and of fluxes, on points clear of others."""
+    points = detections[~flag_column(detections, "TRUE_EXTENDED") & clear_rows(detections)]
+    snr, beams_off = column(points, "SNR"), column(points, "BEAMS_OFF")
+    beam = column(points, "SEPARATION", u.deg) / beams_off
+    axes = np.hypot(column(points, "e_ra", u.deg), column(points, "e_dec", u.deg)) / np.sqrt(2)
+    flux, error = column(points, "int_flux", u.Jy), column(points, "e_int_flux", u.Jy)
+    offset = 1 - column(points, "TRUE_INT_FLUX", u.Jy) / flux
+    return (
+        *fit_position_errors(beams_off, SIGMA_68 * axes / beam, snr),
+        *fit_flux_errors(offset, error / flux, snr),
+    )
 
 
 def _fit_balanced_classes(detections: QTable) -> tuple[float, tuple[float, ...]]:

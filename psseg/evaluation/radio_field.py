@@ -35,6 +35,9 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 
+CROWDING_REACH = 3.0
+"""Major axes of the beam within which neighbours count as light on a source: beyond, 4e-6 of it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RadioProtocol:
@@ -185,6 +188,20 @@ class RadioField:
         distance, _ = KDTree(self.pixels(bright)).query(self.pixels(coords))
         half_beam = self.beam.major / self.image.pixel_scale / 2
         return (distance < self.protocol.bright_pixels) & (distance > half_beam)
+
+    def crowding(self) -> Floats:
+        """Give the light that others add where each true source is measured, in rms.
+
+        Peaks over the noise, weighted by the square root of the beam's Gaussian.
+        """
+        pixels = self.pixels(self.positions)
+        if not len(pixels):
+            return np.zeros(0)
+        reach = CROWDING_REACH * self.beam.major / self.image.pixel_scale
+        one, two = KDTree(pixels).query_pairs(reach, output_type="ndarray").T
+        one, two = np.concatenate([one, two]), np.concatenate([two, one])
+        weight = np.exp(-2 * np.log(2) * self.beams_off(self.positions, one, two) ** 2)
+        return np.bincount(one, weights=self.snr[two] * weight, minlength=len(pixels))
 
     def beams_off(
         self, coords: SkyCoord, rows: NDArray[np.int64], truths: NDArray[np.int64]

@@ -87,7 +87,8 @@ def match_radio(
         Detections with COUNTED, MATCHED, TRUE_ROW, SEPARATION, BEAMS_OFF (separation in beams),
         FRAGMENT (a further detection of a matched source), N_WITHIN (true sources of `merge_snr`
         in it), NEAR_BRIGHT, CHANCE (share of moved positions that found a match), TRUE_CLASS,
-        TRUE_EXTENDED, and the truth's numbers as TRUE_RA and so on. Truths with COUNTED, FOUND
+        TRUE_EXTENDED, TRUE_CROWDING (light of other true sources on it, in rms), and the truth's
+        numbers as TRUE_RA and so on. Truths with COUNTED, FOUND
         (by a selected detection), FOUND_PROB (also below the threshold), N_DETECTIONS
         (fragments included), MERGED, MERGED_BEAMS (from the source the detection went to),
         NEIGHBOUR_BEAMS (to the nearest brighter source of `merge_snr`), EXTENDED, NEAR_BRIGHT.
@@ -148,6 +149,7 @@ def _detections(
     extended = np.zeros(len(catalogue), dtype=bool)
     extended[hit] = field.extended[source]
     detections["TRUE_EXTENDED"] = extended
+    detections["TRUE_CROWDING"] = placed(field.crowding()[source])
     detections["COUNTED"] = field.counted(detected)
     detections["NEAR_BRIGHT"] = field.near_bright(detected)
     return detections

@@ -100,6 +100,7 @@ NEAR_COLUMNS: Columns = {
     "false near bright": ("n_false_near_bright", _plain),
 }
 PLACE_COLUMNS: Columns = {
+    "sources": ("sample", _plain),
     **SNR_EDGES,
     "n": ("n", _plain),
     "68 % within (beams)": ("r68_beams", _fine),

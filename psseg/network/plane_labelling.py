@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from functools import lru_cache
 
 import keras
@@ -13,7 +14,8 @@ from psseg.network.context import map_context
 from psseg.network.store import Model
 from psseg.network.unet import DEEPEST, network_reach
 from psseg.tiles.network_planes import NetworkPlanes
-from psseg.tiles.tile import Bounds, cores_and_halos, cut_window
+from psseg.tiles.regions import overlapping_spans
+from psseg.tiles.tile import Bounds, cut_window
 
 __all__ = ["label_planes"]
 
@@ -41,7 +43,7 @@ def label_planes(
     beam_pixels : tuple of float
         FWHM of the beam, in pixels of `planes`, and the angle of its major axis, deg.
     core : int
-        Side of the part a window owns, pixels.
+        Largest side of the part that a window owns between others, pixels.
     progress : bool
         Show a bar.
 
@@ -53,33 +55,24 @@ def label_planes(
     shape = planes.mask.shape
     probabilities = np.empty((4, *shape), np.float32)
     context = map_context(beam_pixels, planes.lever_arm)[None]
-    present = planes.present[:, None, None] & ~planes.mask
-    core = _balanced(shape, core)
-    windows = list(cores_and_halos(shape, core=core, halo=network_reach(pooled=False)))
-    for (rows, columns), bounds in tqdm(windows, unit="window", disable=not progress):
-        bounds = _clip(bounds, shape)
-        size = bounds[1] - bounds[0], bounds[3] - bounds[2]
-        inputs = [_channels_last(cube, bounds) for cube in (planes.data, present)]
-        found = _for_shape(model.network, size).predict_on_batch([*inputs, context])[0]
-        y0, _, x0, _ = bounds
-        inner = found[rows.start - y0 : rows.stop - y0, columns.start - x0 : columns.stop - x0]
+    halo = network_reach(pooled=False)
+    spans = (overlapping_spans(n, core=core, margin=halo, grid=GRID) for n in shape)
+    windows = list(itertools.product(*spans))
+    for (rows, y), (columns, x) in tqdm(windows, unit="window", disable=not progress):
+        bounds = y.start, _on_grid(y.stop), x.start, _on_grid(x.stop)
+        valid = ~cut_window(planes.mask, bounds, fill=True)
+        present = valid[None, ..., None] & planes.present
+        inputs = [_channels_last(planes.data, bounds), present.astype(np.float32), context]
+        found = _for_shape(model.network, valid.shape).predict_on_batch(inputs)[0]
+        inner = found[rows.start - y.start : rows.stop - y.start]
+        inner = inner[:, columns.start - x.start : columns.stop - x.start]
         probabilities[:, rows, columns] = inner.transpose(2, 0, 1)
     probabilities[:, planes.mask] = np.nan
     return probabilities
 
 
-def _balanced(shape: tuple[int, int], core: int) -> int:
-    """Side of the cores for windows of equal size, on the grid of the network's pooling."""
-    longest = max(shape)
-    n_windows = -(-longest // core)
-    return -(-longest // (n_windows * GRID)) * GRID
-
-
-def _clip(bounds: Bounds, shape: tuple[int, int]) -> Bounds:
-    """Keep a window within the map; both ends stay on the grid."""
-    y0, y1, x0, x1 = bounds
-    end_y, end_x = (-(-n // GRID) * GRID for n in shape)
-    return max(y0, 0), min(y1, end_y), max(x0, 0), min(x1, end_x)
+def _on_grid(end: int) -> int:
+    return -(-end // GRID) * GRID
 
 
 def _channels_last(cube: NDArray, bounds: Bounds) -> NDArray[np.float32]:

@@ -63,10 +63,14 @@ class Calibration:
     class_bias : tuple of float
         Added to them, in the order of the source classes.
     position_scale, position_floor : float
-        Factor on the fitted position errors, and what is added in quadrature, deg.
+        Factor on the fitted position errors, and what is added in quadrature, deg; in radio
+        images, beams.
     residual_limit : tuple of float
         Largest mean squared residual of a source-free pixel that training skies show, per band;
         empty where not measured.
+    flux_scale, flux_floor : float
+        Factor on the errors of fluxes in radio images, and the share of the flux that is added in
+        quadrature.
     """
 
     source_coefficients: tuple[float, ...]
@@ -78,6 +82,8 @@ class Calibration:
     position_scale: float
     position_floor: float
     residual_limit: tuple[float, ...] = ()
+    flux_scale: float = 1.0
+    flux_floor: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Give plain numbers, for JSON."""

@@ -11,6 +11,7 @@ from psseg.evaluation.calibration import (
     CalibrationTargets,
     fit_calibration,
     fit_classes,
+    fit_flux_errors,
     fit_position_errors,
     fit_residual_limit,
     fit_source_probability,
@@ -103,6 +104,15 @@ def test_understated_position_errors_are_scaled_and_floored():
     assert np.mean(offset <= np.hypot(scale * stated, 1.51 * floor)) == pytest.approx(
         0.68, abs=0.02
     )
+
+
+def test_understated_flux_errors_are_scaled_and_floored():
+    rng = np.random.default_rng(11)
+    sigma = np.logspace(-2.7, -0.7, 8000)
+    actual = np.hypot(1.2 * sigma, 0.012)
+    scale, floor = fit_flux_errors(rng.normal(0, actual), sigma, 1 / sigma)
+    assert scale == pytest.approx(1.2, abs=0.06)
+    assert floor == pytest.approx(0.012, abs=0.002)
 
 
 def test_few_positions_leave_the_errors_as_they_are():

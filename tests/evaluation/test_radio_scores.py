@@ -115,12 +115,26 @@ def test_positions_have_the_pulls_of_their_errors():
     truths = sources_at(GRID, snr=20.0)
     offsets = rng.normal([-0.5, 0.0], [1.0, 0.5], (len(GRID), 2))  # x rises to the west
     found = match(detections_at(np.array(GRID) + offsets, error=0.5, snr=20.0), truths)
-    row = only(position_rows(found.detections), snr_min=7.0, snr_max=None)
+    row = only(position_rows(found.detections), sample="point", snr_min=7.0, snr_max=None)
     assert row["n"] == len(GRID)
     np.testing.assert_allclose(row["median_ra"], -np.median(offsets[:, 0]), atol=0.01)
     np.testing.assert_allclose(row["median_dec"], np.median(offsets[:, 1]), atol=0.01)
     low, high = np.quantile(offsets[:, 0], [0.16, 0.84])
     np.testing.assert_allclose(row["pull_width_ra"], (high - low) / 2 / 0.5, rtol=0.01)
+
+
+def test_sources_with_others_in_the_beam_are_not_clear():
+    lonely, crowded = GRID[:12], GRID[12:24]
+    faint = [(x + 2, y) for x, y in crowded]
+    truths = sources_at(lonely + crowded + faint, snr=[20.0] * 24 + [4.0] * 12)
+    flux = [20.0] * 12 + [24.0] * 12
+    found = match(detections_at(lonely + crowded, snr=20.0, flux=flux), truths)
+    rows = flux_rows(found.detections)
+    clear = only(rows, sample="clear point", snr_min=10.0, snr_max=None)
+    assert (clear["n"], clear["median_ratio"]) == (12, pytest.approx(1.0))
+    assert only(rows, sample="point", snr_min=10.0, snr_max=None)["n"] == 24
+    places = position_rows(found.detections)
+    assert only(places, sample="clear point", snr_min=7.0, snr_max=None)["n"] == 12
 
 
 def test_fluxes_of_points_and_of_extended_sources_are_scored_apart():

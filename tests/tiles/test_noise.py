@@ -13,7 +13,13 @@ from scipy import ndimage
 
 from psseg.errors import PssegError
 from psseg.tiles.beam import FWHM_PER_SIGMA, Beam
-from psseg.tiles.noise import estimate_noise, measure_noise, measure_planes, noise_maps
+from psseg.tiles.image_noise import ImageNoise
+from psseg.tiles.noise import (
+    estimate_noise,
+    measure_noise,
+    measure_planes,
+    noise_maps,
+)
 from psseg.tiles.radio_image import RadioImage
 
 SHAPE = (700, 700)
@@ -221,6 +227,26 @@ def test_a_part_has_the_values_of_the_whole():
     part = noise_maps(measure_planes(image), image.planes[:, rows, columns], corner=(3, 127))
     np.testing.assert_allclose(part.rms, whole.rms[:, rows, columns], rtol=1e-5)
     np.testing.assert_allclose(part.mean, whole.mean[:, rows, columns], atol=1e-5)
+
+
+def test_noise_made_when_asked_for_is_that_of_the_whole_image():
+    rng = np.random.default_rng(17)
+    planes = [beam_noise(rng), 3 * beam_noise(rng)]
+    planes[0][:100, 50:] = np.nan
+    image = radio_image(*planes, stokes=("I", "V"))
+    whole = estimate_noise(image)
+    noise = ImageNoise(meshes=measure_planes(image), planes=image.planes)
+    np.testing.assert_array_equal(noise.rms, whole.rms)
+    np.testing.assert_array_equal(noise.mean, whole.mean)
+    part = noise.part(slice(40, 300), slice(20, 90))
+    np.testing.assert_allclose(part.rms, whole.rms[:, 40:300, 20:90], rtol=1e-5)
+    np.testing.assert_allclose(noise.typical_rms(), np.nanmedian(whole.rms, axis=(1, 2)), rtol=1e-5)
+
+
+def test_the_typical_noise_of_a_blank_plane_is_unknown():
+    image = radio_image(np.full((40, 40), np.nan))
+    noise = ImageNoise(meshes=measure_planes(image), planes=image.planes)
+    assert np.isnan(noise.typical_rms()).all()
 
 
 def test_sources_of_another_shape_are_refused():

@@ -1,0 +1,46 @@
+"""Errors of radio sources, calibrated on simulated images.
+
+In: errors of the fits, which know of the noise alone. Out: errors that also hold what the noise
+does not explain: pixels, the shape of the beam, resampling.
+"""
+
+from __future__ import annotations
+
+import astropy.units as u
+import numpy as np
+from astropy.table import QTable
+
+from psseg.tiles.beam import Beam
+
+__all__ = ["calibrate_errors"]
+
+FLUXES = ("peak_flux", "int_flux")
+
+
+def calibrate_errors(
+    table: QTable,
+    beam: Beam,
+    *,
+    position_scale: float,
+    position_floor: float,
+    flux_scale: float,
+    flux_floor: float,
+) -> None:
+    """Multiply the errors of positions and fluxes and add a floor in quadrature, in place.
+
+    Parameters
+    ----------
+    table : QTable
+        Sources or components, as `psseg.catalogue.radio_measurement.measure_image` gives them.
+    beam : Beam
+        Of the reference plane.
+    position_scale, position_floor : float
+        The floor is in units of the beam, the geometric mean of its axes.
+    flux_scale, flux_floor : float
+        The floor is a share of the flux.
+    """
+    floor = position_floor * np.sqrt(beam.major * beam.minor) * u.deg
+    for name in ("e_ra", "e_dec"):
+        table[name] = np.hypot(position_scale * table[name], floor)
+    for name in FLUXES:
+        table[f"e_{name}"] = np.hypot(flux_scale * table[f"e_{name}"], flux_floor * table[name])
