@@ -14,12 +14,16 @@ from typing import Any
 import click
 
 from psseg import __version__
+from psseg.cli_match import compare, crossmatch
+from psseg.cli_report import report
 from psseg.cli_skies import evaluate, simulate, train
+from psseg.cli_view import view
 from psseg.console import Console, console_options
 from psseg.errors import PssegError
 from psseg.options import (
     FILE,
     folder_option,
+    format_option,
     image_options,
     map_options,
     overwrite_option,
@@ -82,15 +86,25 @@ def main() -> None:
 @click.option(
     "--strict", is_flag=True, help="Refuse a map that is unlike the skies the model was trained on."
 )
+@format_option
+@click.option(
+    "--report", "with_report", is_flag=True, help="Write <name>.html as psseg report does."
+)
 @overwrite_option
 @console_options
 def catalogue(
-    console: Console, maps: tuple[Path, ...], output: Path, overwrite: bool, **options: Any
+    console: Console,
+    maps: tuple[Path, ...],
+    output: Path,
+    formats: tuple[str, ...],
+    with_report: bool,
+    overwrite: bool,
+    **options: Any,
 ) -> None:
     """Make a catalogue of each MAP: a counts cube, a photon list or a radio image.
 
     Each map gives <name>_catalogue.fits, <name>.reg, <name>_labels.fits and <name>.png in the
-    folder DIR.
+    folder DIR, and what --format asks for.
 
     \b
     Examples:
@@ -99,35 +113,52 @@ def catalogue(
       psseg catalogue photons.fits --center 83.63,22.01 --width 20 -o results
       psseg catalogue north.fits south.fits --priors balanced -o results --overwrite
       psseg catalogue field_I.fits --plane field_V.fits --beam 15,12,80 -o results
+      psseg catalogue gc_counts.fits --format votable --format moc --report -o results
     """
     from psseg import pipeline, products
 
-    planned = [pipeline.product_paths(path, output) for path in maps]
-    products.check_writable(
-        [product for paths in planned for product in paths.all], overwrite=overwrite
-    )
-    _check_stems(maps)
+    if with_report and options["style"]:
+        raise click.UsageError("--report knows psseg's own columns: leave out --style")
     if len(maps) > 1 and options["planes"]:
         raise click.UsageError("--plane belongs to one radio image: give one MAP with it")
+    _check_stems(maps)
+    planned = [pipeline.product_paths(path, output, formats) for path in maps]
+    pages = [output / f"{products.map_stem(path)}.html" for path in maps if with_report]
+    products.check_writable(
+        [*(product for paths in planned for product in paths.all), *pages], overwrite=overwrite
+    )
     failed = 0
     for path in maps:
         try:
             made = pipeline.catalogue(
                 path,
                 output,
+                formats=formats,
                 overwrite=overwrite,
                 progress=console.progress,
                 command=_command_line(),
                 **options,
             )
+            written = made.paths.by_name
+            if with_report:
+                written["report"] = _write_report(path, output, overwrite=overwrite)
         except PssegError as error:
             failed += 1
             console.fail(error)
             continue
         console.say(f"{path.name}: {_class_counts(made.result.table['CLASS'])}")
-        console.say_paths(vars(made.paths))
+        console.say_paths(written)
     if failed:
         raise SystemExit(1)
+
+
+def _write_report(path: Path, folder: Path, *, overwrite: bool) -> Path:
+    from psseg.product_folder import find_products
+    from psseg.products import map_stem
+    from psseg.report import write_report
+
+    (products,) = find_products(folder, map_=path, stem=map_stem(path))
+    return write_report(products, overwrite=overwrite)
 
 
 def _check_stems(maps: tuple[Path, ...]) -> None:
@@ -186,7 +217,7 @@ def demo(console: Console, output: Path, model: str, **options: Any) -> None:
         output, model=model, progress=console.progress, command=_command_line(), **options
     )
     console.say("\n".join(comparison_table(shown.evaluation.tables)) + "\n")
-    console.say_paths({"simulated sky": shown.sky.counts, **vars(shown.products.paths)})
+    console.say_paths({"simulated sky": shown.sky.counts, **shown.products.paths.by_name})
 
 
 @main.group()
@@ -242,5 +273,5 @@ def _class_counts(classes: Any) -> str:
     return f"{len(names)} sources ({parts})"
 
 
-for command in (simulate, train, evaluate):
+for command in (view, report, crossmatch, compare, simulate, train, evaluate):
     main.add_command(command)

@@ -23,6 +23,7 @@ __all__ = [
     "SkyPosition",
     "diffuse_options",
     "folder_option",
+    "format_option",
     "image_options",
     "map_options",
     "mix_option",
@@ -94,6 +95,14 @@ seed_option = click.option(
 )
 folder_option = click.option(
     "-o", "--output", type=FILE, required=True, metavar="DIR", help="Folder for the products."
+)
+format_option = click.option(
+    "--format",
+    "formats",
+    type=click.Choice(["votable", "csv", "ecsv", "parquet", "4fgl", "moc"]),
+    multiple=True,
+    help="Another format of the catalogue besides FITS; moc is the area that was searched, 4fgl a "
+    "file that gammapy and fermipy load. May be given more than once.",
 )
 mix_option = click.option(
     "--mix",

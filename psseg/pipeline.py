@@ -7,8 +7,9 @@ From file to file, whatever the map is: :mod:`psseg.counts_catalogue` and
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,9 @@ from typing import Any
 from astropy.io import fits
 
 from psseg import __version__, counts_catalogue
+from psseg.catalogue.formats import check_formats, format_paths, format_writers
 from psseg.catalogue.radio_regions import radio_regions
+from psseg.catalogue.radio_styles import styled
 from psseg.catalogue.radio_table import write_radio_catalogue
 from psseg.catalogue.regions import catalogue_regions
 from psseg.catalogue.table import describe_survey, write_catalogue
@@ -55,22 +58,42 @@ READING = {
 }
 """Options that only one kind of map has."""
 
-Writers = Mapping[Path, Callable[[Path], None]]
+Writers = Mapping[Path, Callable[[Path], object]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProductPaths:
-    """Where the products of a map are."""
+    """Where the products of a map are.
+
+    Parameters
+    ----------
+    catalogue, regions, labels, picture : Path
+        What every map gives.
+    formats : mapping of str to Path
+        The further formats that were asked for.
+    """
 
     catalogue: Path
     regions: Path
     labels: Path
     picture: Path
+    formats: Mapping[str, Path] = field(default_factory=dict)
+
+    @property
+    def by_name(self) -> dict[str, Path]:
+        """All of them, by what they are."""
+        return {
+            "catalogue": self.catalogue,
+            "regions": self.regions,
+            "labels": self.labels,
+            "picture": self.picture,
+            **self.formats,
+        }
 
     @property
     def all(self) -> tuple[Path, ...]:
-        """All four."""
-        return tuple(vars(self).values())
+        """All of them."""
+        return tuple(self.by_name.values())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +104,9 @@ class Products:
     result: CatalogueResult | ImageCatalogue
 
 
-def product_paths(path: str | Path, folder: str | Path) -> ProductPaths:
+def product_paths(
+    path: str | Path, folder: str | Path, formats: Iterable[str] = ()
+) -> ProductPaths:
     """Name the products of a map.
 
     Parameters
@@ -90,6 +115,8 @@ def product_paths(path: str | Path, folder: str | Path) -> ProductPaths:
         The map.
     folder : str or Path
         Where the products go.
+    formats : iterable of str
+        Further ones, of `psseg.catalogue.formats.FORMATS`.
 
     Returns
     -------
@@ -106,6 +133,7 @@ def product_paths(path: str | Path, folder: str | Path) -> ProductPaths:
         regions=folder / f"{stem}.reg",
         labels=folder / f"{stem}_labels.fits",
         picture=folder / f"{stem}.png",
+        formats=format_paths(formats, folder / stem),
     )
 
 
@@ -116,6 +144,7 @@ def catalogue(
     model: Model | str | Path | None = None,
     priors: str | Path = "physical",
     threshold: float | None = None,
+    formats: Iterable[str] = (),
     overwrite: bool = False,
     progress: bool = False,
     command: str = "",
@@ -136,6 +165,9 @@ def catalogue(
         "physical", "balanced", or a file (:mod:`psseg.priors`).
     threshold : float, optional
         Smallest SOURCE_PROB that is kept. The default is the model's own.
+    formats : iterable of str
+        Of the catalogue, besides FITS: "votable", "csv", "ecsv", "parquet" (needs pyarrow), "4fgl"
+        (counts maps only), and "moc" (needs mocpy): the area that was searched.
     overwrite : bool
         Whether products that exist may be replaced.
     progress : bool
@@ -162,10 +194,13 @@ def catalogue(
         If the map cannot be used, an option does not belong to it or a product exists. Nothing is
         written then.
     """
-    paths = product_paths(path, output_folder)
+    formats = tuple(formats)
+    check_formats(formats, counts=True)
+    paths = product_paths(path, output_folder, formats)
     check_writable(paths.all, overwrite=overwrite)
     check_priors(priors)
     network = _find_model(path, model)
+    check_formats(formats, counts=network.survey.kind == "counts")
     _check_reading(path, network, reading)
     job = _catalogue_image if network.survey.kind == "continuum" else _catalogue_counts
     result, writers = job(
@@ -194,10 +229,16 @@ def _catalogue_counts(
     """Catalogue a counts map; give the result, and what writes each product."""
     survey = counts_survey(network.survey)
     tile = read_map(path, survey, **reading)
+    thresholds = _applied_thresholds(network.calibration, how["threshold"])
+    _tell_notes(path, tile.notes)
+    _tell_limits(path, how["priors"], thresholds)
     result = catalogue_tile(tile, network, strict=strict, **how)
     header = _provenance(path, network, tile.notes, command)
     write_labels_to = partial(write_labels, label_map=result.label_map, segments=result.segments)
-    writers = {
+    writers: Writers = {
+        **format_writers(
+            paths.formats, result.table, header, searched=~tile.mask, wcs=tile.wcs, survey=survey
+        ),
         paths.regions: partial(_write_text, catalogue_regions(result.table)),
         paths.labels: partial(write_labels_to, band_names=survey.band_names, header=header),
         paths.picture: partial(plot_catalogue, tile, result.table, result.segments),
@@ -206,7 +247,7 @@ def _catalogue_counts(
             table=result.table,
             provenance=header,
             survey_table=describe_survey(survey),
-            thresholds=_applied_thresholds(network.calibration, how["threshold"]),
+            thresholds=thresholds,
         ),
     }
     return result, writers
@@ -227,9 +268,14 @@ def _catalogue_image(
     """Catalogue a radio image; give the result, and what writes each product."""
     image = read_radio_image([path, *map(Path, planes)], **reading)
     attenuation = None if primary_beam is None else read_primary_beam(primary_beam, image)
+    thresholds = _applied_thresholds(network.calibration, how["threshold"])
+    _tell_notes(path, image.notes)
+    _tell_limits(path, how["priors"], thresholds)
     result = catalogue_image(image, network, attenuation=attenuation, **how)
     header = _provenance(path, network, image.notes, command)
-    writers = {
+    table = result.table if style is None else styled(result.table, style)
+    writers: Writers = {
+        **format_writers(paths.formats, table, header, searched=~image.mask, wcs=image.wcs),
         paths.regions: partial(_write_text, radio_regions(result.table)),
         paths.labels: partial(
             write_image_labels,
@@ -240,7 +286,7 @@ def _catalogue_image(
             header=header,
         ),
         paths.picture: partial(
-            plot_image, image, result.noise.rms[0], result.table, result.segments
+            plot_image, image, result.noise.typical_rms()[0], result.table, result.segments
         ),
         paths.catalogue: partial(
             write_radio_catalogue,
@@ -248,7 +294,7 @@ def _catalogue_image(
             components=result.components,
             provenance=header,
             survey_table=describe_image(image, result.noise),
-            thresholds=_applied_thresholds(network.calibration, how["threshold"]),
+            thresholds=thresholds,
             style=style,
         ),
     }
@@ -295,6 +341,7 @@ def _label_counts(
     path: Path, network: Model, progress: bool, command: str, **reading: Any
 ) -> Callable[[Path], None]:
     tile = read_map(path, counts_survey(network.survey), **reading)
+    _tell_notes(path, tile.notes)
     return partial(
         write_labels,
         label_map=counts_catalogue.label_tile(tile, network, progress=progress),
@@ -313,6 +360,7 @@ def _label_image(
     **reading: Any,
 ) -> Callable[[Path], None]:
     image = read_radio_image([path, *map(Path, planes)], **reading)
+    _tell_notes(path, image.notes)
     probabilities, noise = label_image(image, network, progress=progress)
     return partial(
         write_image_labels,
@@ -345,13 +393,26 @@ def _option(name: str) -> str:
 def _find_model(path: str | Path, model: Model | str | Path | None) -> Model:
     if isinstance(model, Model):
         return model
-    if model is None:
-        model = recognise_survey(path)
-        if model is None:
-            raise PssegError(
-                f"{path}: the header names no survey that psseg knows; name a network with --model"
-            )
-    return load_model(model)
+    recognised = recognise_survey(path) if model is None else None
+    if model is None and recognised is None:
+        raise PssegError(
+            f"{path}: the header names no survey that psseg knows; name a network with --model"
+        )
+    network = load_model(model or str(recognised))
+    why = "as asked" if recognised is None else "the survey that the header names"
+    logger.info("%s: network %s, %s", path, network.name, why)
+    return network
+
+
+def _tell_notes(path: Path, notes: Sequence[str]) -> None:
+    """Say what the reader decided or repaired."""
+    for note in notes:
+        logger.info("%s: %s", path, note)
+
+
+def _tell_limits(path: Path, priors: str | Path, thresholds: Mapping[str, float]) -> None:
+    used = ", ".join(f"{name} {value:.3g}" for name, value in thresholds.items())
+    logger.info("%s: priors %s; %s", path, priors, used)
 
 
 def _provenance(path: str | Path, model: Model, notes: Sequence[str], command: str) -> fits.Header:
@@ -361,8 +422,9 @@ def _provenance(path: str | Path, model: Model, notes: Sequence[str], command: s
     header["DATE"] = (datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"), "UTC")
     header["MODEL"] = _ascii(model.name)
     header["MODELSHA"] = model.sha256
-    header["SURVEY"] = model.survey.name
+    header["SURVEY"] = _ascii(model.survey.name)
     header["INFILE"] = _ascii(Path(path).name)
+    header["INPATH"] = _ascii(os.path.abspath(path))
     header["INSHA"] = sha256_of(path)
     for line in (*([command] if command else []), *notes):
         header["HISTORY"] = _ascii(line)

@@ -14,6 +14,8 @@ from astropy.io import fits
 from commands import assert_fails, products, run
 
 from psseg import __version__
+from psseg.catalogue.formats import FORMATS
+from psseg.cli import main
 
 ROOT = Path(__file__).parents[1]
 
@@ -91,6 +93,38 @@ def test_catalogue_tells_what_it_found_and_where_it_is(truth_teller, counts, tmp
     assert products(tmp_path / "out") == [
         "sky.png", "sky.reg", "sky_catalogue.fits", "sky_labels.fits",
     ]  # fmt: skip
+
+
+def test_formats_are_made_and_named(truth_teller, counts, tmp_path):
+    result = run("catalogue", counts, "-o", tmp_path, "--format", "csv", "--format", "votable")
+    assert result.exit_code == 0, result.output
+    more = ["sky_catalogue.csv", "sky_catalogue.csv-metadata.json", "sky_catalogue.vot"]
+    assert set(more) < set(products(tmp_path))
+    assert all(str(tmp_path / name) in result.stdout for name in more)
+    again = run("catalogue", counts, "-o", tmp_path / "b", "--format", "xls")
+    assert again.exit_code == 2
+    assert "'xls' is not one of 'votable'" in again.stderr
+
+
+def test_the_choice_of_formats_is_that_of_the_writers():
+    (option,) = [p for p in main.commands["catalogue"].params if p.name == "formats"]
+    assert list(option.type.choices) == list(FORMATS)
+
+
+def test_a_missing_package_is_told_in_one_line(truth_teller, counts, tmp_path, monkeypatch):
+    monkeypatch.setattr("psseg.catalogue.parquet_format.find_spec", lambda name: None)
+    result = run("catalogue", counts, "-o", tmp_path / "out", "--format", "parquet")
+    assert_fails(result, "Parquet needs pyarrow", "pip install")
+    assert products(tmp_path / "out") == []
+
+
+def test_verbose_tells_what_was_decided(truth_teller, counts, tmp_path):
+    result = run("catalogue", counts, "-o", tmp_path, "-v")
+    assert result.exit_code == 0, result.output
+    assert "network stub" in result.stderr
+    assert "low_latitude 0.5" in result.stderr
+    quiet = run("catalogue", counts, "-o", tmp_path / "b")
+    assert quiet.stderr == ""
 
 
 def test_quiet_prints_nothing(truth_teller, counts, tmp_path):

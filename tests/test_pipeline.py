@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -9,22 +10,30 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import astropy.units as u
 import numpy as np
 import pytest
 from astropy.io import fits
+from astropy.table import QTable
 from astropy.wcs import WCS
+from made_catalogues import assert_same, radio_catalogue, radio_components
+from made_images import make_image
 from truth_teller import clear_sources, positions, truthful_labels
 
 from psseg import __version__
 from psseg.catalogue.flags import Flag
+from psseg.catalogue.formats import FORMATS
+from psseg.catalogue.formats import read_catalogue as read_any
 from psseg.catalogue.table import read_catalogue
 from psseg.errors import PssegError, PssegWarning
 from psseg.pipeline import catalogue, catalogue_tile, label
 from psseg.priors import class_priors
 from psseg.products import sha256_of
 from psseg.survey.classes import CLASS_NAMES, IGNORED, SOURCE_CLASSES
+from psseg.survey.survey import load_survey
+from psseg.tiles.readers import read_map
 
 ROOT = Path(__file__).parents[1]
 
@@ -215,6 +224,111 @@ def test_a_product_that_fails_leaves_none(truth_teller, sky_files, tmp_path, mon
     with pytest.raises(OSError, match="disk full"):
         catalogue(sky_files.counts, tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_every_format_that_was_asked_for_holds_the_catalogue(truth_teller, sky_files, tmp_path):
+    pytest.importorskip("pyarrow")
+    pytest.importorskip("mocpy")
+    made = catalogue(sky_files.counts, tmp_path / "out", formats=FORMATS, command="psseg test")
+    assert sorted(made.paths.all) == sorted((tmp_path / "out").iterdir())
+    assert len(made.paths.all) == 4 + len(FORMATS) + 1
+    expected = read_any(made.paths.catalogue)
+    for name in ("votable", "csv", "ecsv", "parquet"):
+        assert_same(read_any(made.paths.formats[name]), expected)
+        assert read_any(made.paths.formats[name]).meta == expected.meta
+    fermi = fits.getdata(made.paths.formats["4fgl"], "LAT_Point_Source_Catalog")
+    assert fermi["Source_Name"].tolist() == expected["Source_Name"].tolist()
+
+
+def test_the_coverage_is_that_of_the_map(truth_teller, sky, sky_files, tmp_path):
+    mocpy = pytest.importorskip("mocpy")
+    made = catalogue(sky_files.counts, tmp_path, formats=["moc"])
+    moc = mocpy.MOC.load(str(made.paths.formats["moc"]), "fits")
+    y, x = np.indices(sky.tile.shape)
+    there = sky.tile.pixel_to_sky(x, y).icrs
+    assert np.array_equal(moc.contains_lonlat(there.ra, there.dec), ~sky.tile.mask)
+
+
+def test_a_radio_image_has_formats_too(stub, tmp_path, monkeypatch):
+    mocpy = pytest.importorskip("mocpy")
+    network = replace(stub, survey=load_survey("radio"))
+    mask = np.zeros((30, 40), bool)
+    mask[:, :10] = True
+    image = make_image([np.zeros((30, 40))], mask=mask)
+    found = SimpleNamespace(
+        table=radio_catalogue(5), components=radio_components(5), segments=None,
+        class_probabilities=None,
+        noise=SimpleNamespace(rms=np.ones((1, 1, 1)), typical_rms=lambda: np.ones(1)),
+    )  # fmt: skip
+    (tmp_path / "field.fits").write_text("an image")
+    monkeypatch.setattr("psseg.pipeline.read_radio_image", lambda *_, **__: image)
+    monkeypatch.setattr("psseg.pipeline.catalogue_image", lambda *_, **__: found)
+    monkeypatch.setattr("psseg.pipeline.describe_image", lambda *_: QTable({"STOKES": ["I"]}))
+    monkeypatch.setattr("psseg.pipeline.plot_image", lambda *given: given[-1].touch())
+    monkeypatch.setattr("psseg.pipeline.write_image_labels", lambda path, **_: path.touch())
+    out = tmp_path / "out"
+    made = catalogue(tmp_path / "field.fits", out, model=network, formats=["csv", "votable", "moc"])
+    for name in ("csv", "votable"):
+        assert_same(read_any(made.paths.formats[name]), read_any(made.paths.catalogue))
+    moc = mocpy.MOC.load(str(made.paths.formats["moc"]), "fits")
+    there = image.pixel_to_sky([5, 20], [15, 15])
+    assert moc.contains_lonlat(there.ra, there.dec).tolist() == [False, True]
+    styled = catalogue(
+        tmp_path / "field.fits", tmp_path / "b", model=network, formats=["ecsv"], style="casda"
+    )
+    assert "flux_peak" in QTable.read(styled.paths.formats["ecsv"]).colnames
+    with pytest.raises(PssegError, match="4fgl is for counts maps"):
+        catalogue(tmp_path / "field.fits", tmp_path / "c", model=network, formats=["4fgl"])
+
+
+def test_formats_are_refused_before_the_work(truth_teller, sky_files, tmp_path, monkeypatch):
+    monkeypatch.delattr("psseg.pipeline.read_map")
+    (tmp_path / "sky_catalogue.csv-metadata.json").write_text("mine")
+    with pytest.raises(PssegError, match=r"metadata\.json: exists already; use --overwrite"):
+        catalogue(sky_files.counts, tmp_path, formats=["csv"])
+    with pytest.raises(PssegError, match="format: want one of votable"):
+        catalogue(sky_files.counts, tmp_path, formats=["xls"])
+    monkeypatch.setattr("psseg.catalogue.coverage.find_spec", lambda name: None)
+    with pytest.raises(PssegError, match="MOC needs mocpy"):
+        catalogue(sky_files.counts, tmp_path, formats=["moc"])
+    assert [path.name for path in tmp_path.iterdir()] == ["sky_catalogue.csv-metadata.json"]
+
+
+def test_a_format_that_fails_leaves_no_product(truth_teller, sky_files, tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("psseg.catalogue.formats.write_ecsv", fail)
+    with pytest.raises(OSError, match="disk full"):
+        catalogue(sky_files.counts, tmp_path / "out", formats=["csv", "ecsv"])
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_the_path_of_the_map_is_in_the_catalogue(truth_teller, stub, sky_files, tmp_path):
+    folder = tmp_path / ("a_long_name_of_a_folder_" * 5)
+    folder.mkdir()
+    counts = folder / "γ-sky.fits"
+    counts.write_bytes(sky_files.counts.read_bytes())
+    survey = replace(stub.survey, name="fermi-lät")
+    made = catalogue(counts, tmp_path / "out", model=replace(stub, survey=survey))
+    header = fits.getheader(made.paths.catalogue, "CATALOGUE")
+    assert header["INPATH"] == str(counts).replace("γ", "?")
+    assert (header["INFILE"], header["SURVEY"]) == ("?-sky.fits", "fermi-l?t")
+    assert read_any(made.paths.catalogue).meta["INPATH"] == header["INPATH"]
+    here = os.path.relpath(sky_files.counts)
+    made = catalogue(here, tmp_path / "again")
+    assert fits.getheader(made.paths.catalogue)["INPATH"] == str(sky_files.counts)
+
+
+def test_the_log_tells_what_was_decided(truth_teller, sky_files, tmp_path, monkeypatch, caplog):
+    tile = replace(read_map(sky_files.counts, truth_teller.survey), notes=("CUNIT was mended",))
+    monkeypatch.setattr("psseg.pipeline.read_map", lambda *_, **__: tile)
+    with caplog.at_level(logging.INFO, "psseg"):
+        catalogue(sky_files.counts, tmp_path, threshold=0.75)
+    text = caplog.text
+    assert "network stub, the survey that the header names" in text
+    assert "CUNIT was mended" in text
+    assert "priors physical; candidate_threshold 0.5, threshold 0.75" in text
 
 
 KILLED = """
