@@ -6,6 +6,7 @@ Everything heavy is imported inside the commands, so that ``psseg --help`` answe
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -88,6 +89,10 @@ def main() -> None:
 )
 @format_option
 @click.option(
+    "-j", "--processes", type=click.IntRange(min=1),
+    help="Processes that fit a counts map; without it, one per core.",
+)  # fmt: skip
+@click.option(
     "--report", "with_report", is_flag=True, help="Write <name>.html as psseg report does."
 )
 @overwrite_option
@@ -98,6 +103,7 @@ def catalogue(
     output: Path,
     formats: tuple[str, ...],
     with_report: bool,
+    processes: int | None,
     overwrite: bool,
     **options: Any,
 ) -> None:
@@ -134,6 +140,7 @@ def catalogue(
                 path,
                 output,
                 formats=formats,
+                processes=processes or _cores(),
                 overwrite=overwrite,
                 progress=console.progress,
                 command=_command_line(),
@@ -259,6 +266,12 @@ def models_show(console: Console, model: str) -> None:
     from psseg.network.store import find_model
 
     console.say((find_model(model).folder / "card.md").read_text("utf-8"))
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def _command_line() -> str:

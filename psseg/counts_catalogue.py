@@ -5,7 +5,7 @@ In: a tile and a trained network. Out: the table of sources, the label map, the 
 
 from __future__ import annotations
 
-import warnings
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,6 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.table import QTable
 from photutils.segmentation import SegmentationImage
-from threadpoolctl import threadpool_limits
 
 from psseg.catalogue.classification import apply_priors, class_scores
 from psseg.catalogue.measurement import measure_counts
@@ -25,8 +24,7 @@ from psseg.catalogue.probability import (
 )
 from psseg.catalogue.segmentation import find_segments, kept_segments
 from psseg.catalogue.table import build_catalogue
-from psseg.errors import PssegError, PssegWarning
-from psseg.likeness import background_residuals, is_unlike
+from psseg.likeness import background_residuals, is_unlike, tell_unlike
 from psseg.network.store import Calibration, Model
 from psseg.priors import class_priors
 from psseg.survey.survey import counts_survey
@@ -68,6 +66,7 @@ def catalogue_tile(
     threshold: float | None = None,
     keep_candidates: bool = False,
     strict: bool = False,
+    executor: Executor | None = None,
     progress: bool = False,
 ) -> CatalogueResult:
     """Make a catalogue of a tile.
@@ -88,6 +87,8 @@ def catalogue_tile(
         probability that the network gave), for calibration and evaluation.
     strict : bool
         Refuse a map unlike the skies the network was trained on, instead of flagging it.
+    executor : Executor, optional
+        Fits parts of the map side by side (:func:`psseg.catalogue.blocks.fit_workers`).
     progress : bool
         Whether to draw a progress bar.
 
@@ -108,7 +109,9 @@ def catalogue_tile(
     label_map = label_tile(tile, model, progress=progress)
     unlike = _check_likeness(tile, label_map, model, strict=strict)
     segments = _find_segments(tile, label_map, model)
-    measured, segments = _measure(tile, label_map, segments, model, unlike_training=unlike)
+    measured, segments = _measure(
+        tile, label_map, segments, model, unlike_training=unlike, executor=executor
+    )
     if not keep_candidates:
         keep = measured["SOURCE_PROB"] >= _limits(measured, model.calibration, threshold)
         segments, measured = kept_segments(segments, keep), measured[keep]
@@ -141,21 +144,21 @@ def _measure(
     model: Model,
     *,
     unlike_training: bool,
+    executor: Executor | None,
 ) -> tuple[QTable, SegmentationImage]:
     """Measure all candidates; SOURCE_PROB says how probable it is that each is real."""
     calibration = model.calibration
-    # Thousands of small matrices: BLAS threads that wait for each other take four times as long.
-    with threadpool_limits(limits=1, user_api="blas"):
-        measured, segments = measure_counts(
-            tile,
-            label_map.background,
-            label_map.class_probabilities,
-            segments,
-            counts_survey(model.survey),
-            position_scale=calibration.position_scale,
-            position_floor=calibration.position_floor,
-            unlike_training=unlike_training,
-        )
+    measured, segments = measure_counts(
+        tile,
+        label_map.background,
+        label_map.class_probabilities,
+        segments,
+        counts_survey(model.survey),
+        position_scale=calibration.position_scale,
+        position_floor=calibration.position_floor,
+        unlike_training=unlike_training,
+        executor=executor,
+    )
     measured["SOURCE_PROB"] = source_probability(
         measured["SOURCE_SCORE"], measured["Sqrt_TS"] ** 2, calibration.source_coefficients
     )
@@ -177,14 +180,8 @@ def _check_likeness(tile: Tile, label_map: LabelMap, model: Model, *, strict: bo
     residuals = background_residuals(tile, label_map)
     if not is_unlike(residuals, model.calibration.residual_limit):
         return False
-    what = f"{tile.name}: unlike the skies that {model.name} was trained on"
-    if strict:
-        raise PssegError(f"{what}; leave --strict out to catalogue it with a flag")
-    warnings.warn(
-        f"{what}: its diffuse emission is not seen through; all sources are flagged",
-        PssegWarning,
-        stacklevel=3,
-    )
+    why = "its diffuse emission is not seen through"
+    tell_unlike(tile.name, model.name, why, strict=strict)
     return True
 
 

@@ -101,8 +101,8 @@ format_option = click.option(
     "formats",
     type=click.Choice(["votable", "csv", "ecsv", "parquet", "4fgl", "moc"]),
     multiple=True,
-    help="Another format of the catalogue besides FITS; moc is the area that was searched, 4fgl a "
-    "file that gammapy and fermipy load. May be given more than once.",
+    help="Another format of the catalogue besides FITS; moc is the area that was searched, 4fgl "
+    "the layout of 4FGL, for gammapy. May be given more than once.",
 )
 mix_option = click.option(
     "--mix",

@@ -7,32 +7,30 @@ From file to file, whatever the map is: :mod:`psseg.counts_catalogue` and
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from astropy.io import fits
-
-from psseg import __version__, counts_catalogue
+from psseg import counts_catalogue
+from psseg.catalogue.blocks import fit_workers
 from psseg.catalogue.formats import check_formats, format_paths, format_writers
 from psseg.catalogue.radio_regions import radio_regions
 from psseg.catalogue.radio_styles import styled
-from psseg.catalogue.radio_table import write_radio_catalogue
+from psseg.catalogue.radio_table import describe_image, write_radio_catalogue
 from psseg.catalogue.regions import catalogue_regions
 from psseg.catalogue.table import describe_survey, write_catalogue
 from psseg.counts_catalogue import CatalogueResult, catalogue_tile
 from psseg.errors import PssegError
-from psseg.image_catalogue import ImageCatalogue, catalogue_image, describe_image, label_image
+from psseg.image_catalogue import ImageCatalogue, catalogue_image, label_image
 from psseg.image_plots import plot_image
 from psseg.label_file import write_image_labels, write_labels
-from psseg.network.store import Calibration, Model, load_model
+from psseg.network.store import Model, ModelInfo, find_model, load_model
 from psseg.plots import plot_catalogue
 from psseg.priors import check_priors
-from psseg.products import check_writable, map_stem, sha256_of, write_together
+from psseg.products import check_writable, map_stem, write_together
+from psseg.provenance import applied_thresholds, provenance, tell_limits, tell_notes
 from psseg.survey.survey import counts_survey
 from psseg.tiles.primary_beam import read_primary_beam
 from psseg.tiles.radio_files import read_radio_image
@@ -54,7 +52,7 @@ logger = logging.getLogger(__name__)
 
 READING = {
     "counts": ("exposure", "center", "width", "strict"),
-    "continuum": ("planes", "beam", "frequency", "reproject", "primary_beam", "style"),
+    "continuum": ("planes", "beam", "frequency", "reproject", "primary_beam", "style", "strict"),
 }
 """Options that only one kind of map has."""
 
@@ -145,6 +143,7 @@ def catalogue(
     priors: str | Path = "physical",
     threshold: float | None = None,
     formats: Iterable[str] = (),
+    processes: int = 1,
     overwrite: bool = False,
     progress: bool = False,
     command: str = "",
@@ -168,6 +167,9 @@ def catalogue(
     formats : iterable of str
         Of the catalogue, besides FITS: "votable", "csv", "ecsv", "parquet" (needs pyarrow), "4fgl"
         (counts maps only), and "moc" (needs mocpy): the area that was searched.
+    processes : int
+        That fit parts of a counts map side by side. A script that asks for more than one needs the
+        usual ``if __name__ == "__main__":``, as they are started afresh.
     overwrite : bool
         Whether products that exist may be replaced.
     progress : bool
@@ -175,11 +177,11 @@ def catalogue(
     command : str
         The command line, for the products' headers.
     **reading
-        Of counts: ``exposure`` (map or cube; without it there are no fluxes), ``center`` (SkyCoord)
-        and ``width`` (deg) of the field to read, as :func:`~psseg.tiles.readers.read_map` takes
-        them, and ``strict`` (refuse a map unlike the skies the network was trained on, instead of
-        flagging it). Of radio images: ``planes`` (further files: another frequency, Stokes V),
-        ``beam``, ``frequency`` (Hz) and ``reproject``, as
+        ``strict`` (refuse a map unlike the skies the network was trained on, instead of flagging
+        it). Of counts: ``exposure`` (map or cube; without it there are no fluxes), ``center``
+        (SkyCoord) and ``width`` (deg) of the field to read, as
+        :func:`~psseg.tiles.readers.read_map` takes them. Of radio images: ``planes`` (more files:
+        another frequency, Stokes V), ``beam``, ``frequency`` (Hz) and ``reproject``, as
         :func:`~psseg.tiles.radio_files.read_radio_image` takes them, ``primary_beam`` (file;
         corrects the fluxes) and ``style`` ("pybdsf", "casda" or "aegean": names and units of the
         columns).
@@ -199,18 +201,19 @@ def catalogue(
     paths = product_paths(path, output_folder, formats)
     check_writable(paths.all, overwrite=overwrite)
     check_priors(priors)
-    network = _find_model(path, model)
-    check_formats(formats, counts=network.survey.kind == "counts")
-    _check_reading(path, network, reading)
-    job = _catalogue_image if network.survey.kind == "continuum" else _catalogue_counts
-    result, writers = job(
-        Path(path),
-        network,
-        paths,
-        {"priors": priors, "threshold": threshold, "progress": progress},
-        command,
-        **reading,
-    )
+    chosen = _choose_model(path, model)
+    check_formats(formats, counts=_is_counts(chosen))
+    # The processes start while the network is loaded, which takes seconds.
+    with fit_workers(processes if _is_counts(chosen) else 1) as executor:
+        network = chosen if isinstance(chosen, Model) else load_model(chosen.folder)
+        _check_reading(path, network, reading)
+        how: dict[str, Any] = {"priors": priors, "threshold": threshold, "progress": progress}
+        result: CatalogueResult | ImageCatalogue
+        if _is_counts(network):
+            how["executor"] = executor
+            result, writers = _catalogue_counts(Path(path), network, paths, how, command, **reading)
+        else:
+            result, writers = _catalogue_image(Path(path), network, paths, how, command, **reading)
     write_together(writers)
     logger.info("%s: %d sources", path, len(result.table))
     return Products(paths=paths, result=result)
@@ -229,11 +232,11 @@ def _catalogue_counts(
     """Catalogue a counts map; give the result, and what writes each product."""
     survey = counts_survey(network.survey)
     tile = read_map(path, survey, **reading)
-    thresholds = _applied_thresholds(network.calibration, how["threshold"])
-    _tell_notes(path, tile.notes)
-    _tell_limits(path, how["priors"], thresholds)
+    thresholds = applied_thresholds(network.calibration, how["threshold"])
+    tell_notes(path, tile.notes)
+    tell_limits(path, how["priors"], thresholds)
     result = catalogue_tile(tile, network, strict=strict, **how)
-    header = _provenance(path, network, tile.notes, command)
+    header = provenance(path, paths.catalogue.parent, network, tile.notes, command)
     write_labels_to = partial(write_labels, label_map=result.label_map, segments=result.segments)
     writers: Writers = {
         **format_writers(
@@ -263,16 +266,17 @@ def _catalogue_image(
     planes: Sequence[str | Path] = (),
     primary_beam: str | Path | None = None,
     style: str | None = None,
+    strict: bool = False,
     **reading: Any,
 ) -> tuple[ImageCatalogue, Writers]:
     """Catalogue a radio image; give the result, and what writes each product."""
     image = read_radio_image([path, *map(Path, planes)], **reading)
     attenuation = None if primary_beam is None else read_primary_beam(primary_beam, image)
-    thresholds = _applied_thresholds(network.calibration, how["threshold"])
-    _tell_notes(path, image.notes)
-    _tell_limits(path, how["priors"], thresholds)
-    result = catalogue_image(image, network, attenuation=attenuation, **how)
-    header = _provenance(path, network, image.notes, command)
+    thresholds = applied_thresholds(network.calibration, how["threshold"])
+    tell_notes(path, image.notes)
+    tell_limits(path, how["priors"], thresholds)
+    result = catalogue_image(image, network, attenuation=attenuation, strict=strict, **how)
+    header = provenance(path, paths.catalogue.parent, network, image.notes, command)
     table = result.table if style is None else styled(result.table, style)
     writers: Writers = {
         **format_writers(paths.formats, table, header, searched=~image.mask, wcs=image.wcs),
@@ -333,25 +337,27 @@ def label(
     network = _find_model(path, model)
     _check_reading(path, network, reading)
     job = _label_image if network.survey.kind == "continuum" else _label_counts
-    write_together({output: job(Path(path), network, progress, command, **reading)})
+    writer = job(Path(path), output.parent, network, progress, command, **reading)
+    write_together({output: writer})
     return output
 
 
 def _label_counts(
-    path: Path, network: Model, progress: bool, command: str, **reading: Any
+    path: Path, folder: Path, network: Model, progress: bool, command: str, **reading: Any
 ) -> Callable[[Path], None]:
     tile = read_map(path, counts_survey(network.survey), **reading)
-    _tell_notes(path, tile.notes)
+    tell_notes(path, tile.notes)
     return partial(
         write_labels,
         label_map=counts_catalogue.label_tile(tile, network, progress=progress),
         band_names=network.survey.band_names,
-        header=_provenance(path, network, tile.notes, command),
+        header=provenance(path, folder, network, tile.notes, command),
     )
 
 
 def _label_image(
     path: Path,
+    folder: Path,
     network: Model,
     progress: bool,
     command: str,
@@ -360,14 +366,14 @@ def _label_image(
     **reading: Any,
 ) -> Callable[[Path], None]:
     image = read_radio_image([path, *map(Path, planes)], **reading)
-    _tell_notes(path, image.notes)
+    tell_notes(path, image.notes)
     probabilities, noise = label_image(image, network, progress=progress)
     return partial(
         write_image_labels,
         class_probabilities=probabilities,
         image=image,
         noise=noise,
-        header=_provenance(path, network, image.notes, command),
+        header=provenance(path, folder, network, image.notes, command),
     )
 
 
@@ -391,6 +397,12 @@ def _option(name: str) -> str:
 
 
 def _find_model(path: str | Path, model: Model | str | Path | None) -> Model:
+    chosen = _choose_model(path, model)
+    return chosen if isinstance(chosen, Model) else load_model(chosen.folder)
+
+
+def _choose_model(path: str | Path, model: Model | str | Path | None) -> Model | ModelInfo:
+    """Give the model that is asked for, or the one that the map's header asks for."""
     if isinstance(model, Model):
         return model
     recognised = recognise_survey(path) if model is None else None
@@ -398,52 +410,15 @@ def _find_model(path: str | Path, model: Model | str | Path | None) -> Model:
         raise PssegError(
             f"{path}: the header names no survey that psseg knows; name a network with --model"
         )
-    network = load_model(model or str(recognised))
+    found = find_model(model or str(recognised))
     why = "as asked" if recognised is None else "the survey that the header names"
-    logger.info("%s: network %s, %s", path, network.name, why)
-    return network
+    logger.info("%s: network %s, %s", path, found.name, why)
+    return found
 
 
-def _tell_notes(path: Path, notes: Sequence[str]) -> None:
-    """Say what the reader decided or repaired."""
-    for note in notes:
-        logger.info("%s: %s", path, note)
-
-
-def _tell_limits(path: Path, priors: str | Path, thresholds: Mapping[str, float]) -> None:
-    used = ", ".join(f"{name} {value:.3g}" for name, value in thresholds.items())
-    logger.info("%s: priors %s; %s", path, priors, used)
-
-
-def _provenance(path: str | Path, model: Model, notes: Sequence[str], command: str) -> fits.Header:
-    """Say who made this, with what, from what."""
-    header = fits.Header()
-    header["CREATOR"] = f"psseg {__version__}"
-    header["DATE"] = (datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"), "UTC")
-    header["MODEL"] = _ascii(model.name)
-    header["MODELSHA"] = model.sha256
-    header["SURVEY"] = _ascii(model.survey.name)
-    header["INFILE"] = _ascii(Path(path).name)
-    header["INPATH"] = _ascii(os.path.abspath(path))
-    header["INSHA"] = sha256_of(path)
-    for line in (*([command] if command else []), *notes):
-        header["HISTORY"] = _ascii(line)
-    return header
-
-
-def _applied_thresholds(calibration: Calibration, threshold: float | None) -> dict[str, float]:
-    """Name the thresholds that decided what is a source."""
-    given = (
-        {**calibration.thresholds, "latitude_split": calibration.latitude_split}
-        if threshold is None
-        else {"threshold": threshold}
-    )
-    return {"candidate_threshold": calibration.candidate_threshold, **given}
-
-
-def _ascii(text: str) -> str:
-    """FITS headers hold nothing else."""
-    return text.encode("ascii", "replace").decode("ascii")
+def _is_counts(model: Model | ModelInfo) -> bool:
+    kind = model.survey.kind if isinstance(model, Model) else model.kind
+    return kind == "counts"
 
 
 def _write_text(text: str, path: Path) -> None:

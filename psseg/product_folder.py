@@ -57,8 +57,8 @@ def find_products(
         The folder.
     map_ : str or Path, optional
         The map that the products were made of. Without it, the map is looked for where the
-        catalogue's header says it was (INPATH), and under its name (INFILE) in the folder, in the
-        one above and in the working directory.
+        catalogue's header says it is, seen from the folder (INPATH), and under its name (INFILE) in
+        the folder, in the one above and in the working directory.
     stem : str, optional
         The products of this map alone.
 
@@ -155,7 +155,8 @@ def _find_map(header: fits.Header, folder: Path) -> Path | None:
 def _places(header: fits.Header, folder: Path) -> Iterator[Path]:
     """Give the paths under which the map may be found."""
     if header.get("INPATH"):
-        yield Path(str(header["INPATH"]))
+        way = Path(str(header["INPATH"]))
+        yield from _named(folder / way.parent, way.name)
     name = Path(str(header.get("INFILE", ""))).name
     if name:
         for place in (folder, folder.absolute().parent, Path.cwd()):

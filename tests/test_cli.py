@@ -121,7 +121,7 @@ def test_a_missing_package_is_told_in_one_line(truth_teller, counts, tmp_path, m
 def test_verbose_tells_what_was_decided(truth_teller, counts, tmp_path):
     result = run("catalogue", counts, "-o", tmp_path, "-v")
     assert result.exit_code == 0, result.output
-    assert "network stub" in result.stderr
+    assert "network fermi-lat" in result.stderr
     assert "low_latitude 0.5" in result.stderr
     quiet = run("catalogue", counts, "-o", tmp_path / "b")
     assert quiet.stderr == ""
@@ -241,14 +241,14 @@ def of_one_bin(hdus):
     ],
 )
 def test_unusable_maps_are_refused(truth_teller, edited, tmp_path, change, parts):
-    result = run("catalogue", edited(change), "-o", tmp_path / "out", "--model", "stub")
+    result = run("catalogue", edited(change), "-o", tmp_path / "out", "--model", "fermi-lat")
     assert_fails(result, "edited.fits", *parts)
     assert products(tmp_path / "out") == []
 
 
 def test_a_map_without_energies_is_refused(truth_teller, edited, tmp_path):
     path = edited(without_energies)
-    assert_fails(run("catalogue", path, "-o", tmp_path / "out", "--model", "stub"), "EBOUNDS")
+    assert_fails(run("catalogue", path, "-o", tmp_path / "out", "--model", "fermi-lat"), "EBOUNDS")
     assert_fails(run("catalogue", path, "-o", tmp_path / "out"), "--model")
 
 

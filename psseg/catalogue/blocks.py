@@ -7,21 +7,26 @@ together with the sources around it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
+from multiprocessing import get_context
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from psseg.catalogue.fit_settings import FitSettings
 from psseg.catalogue.positions import local_jacobian
-from psseg.catalogue.resolving import Block, Resolved, fit_block
+from psseg.catalogue.resolving import Block, fit_block
 from psseg.catalogue.scene import Scene, background_nodes
 from psseg.catalogue.spectra import BandCounts
 from psseg.catalogue.templates import disc_template, point_template
 from psseg.survey.survey import Survey
 from psseg.tiles.tile import Tile, cores_and_halos
 
-__all__ = ["FitSettings", "Measured", "band_edges", "exposure_at", "fit_map"]
+__all__ = ["FitSettings", "Measured", "band_edges", "exposure_at", "fit_map", "fit_workers"]
 
 Floats = NDArray[np.float64]
 Window = tuple[slice, slice]
@@ -98,6 +103,7 @@ def fit_map(
     y: Floats,
     size: Floats,
     territory: NDArray[np.int_],
+    executor: Executor | None = None,
 ) -> Measured:
     """Fit all sources of a map, one per segment or more.
 
@@ -117,6 +123,8 @@ def fit_map(
         Radii of discs of the segments' areas, deg.
     territory : ndarray of int (n_y, n_x)
         Segment in which, or near which, a pixel lies; -1 where no further sources are looked for.
+    executor : Executor, optional
+        Fits blocks side by side, as `fit_workers` gives it. The result is the same.
 
     Returns
     -------
@@ -126,7 +134,7 @@ def fit_map(
     unknown = ~np.isfinite(jacobian).all(axis=(1, 2))
     jacobian[unknown] = tile.pixel_scale * np.diag([-1.0, 1.0])
     exposure = _usable_exposure(tile, survey, x, y)
-    parts = [_nothing(int(tile.bands_present.sum()))]
+    jobs, places = [], []
     for core, bounds in cores_and_halos(tile.shape, core=BLOCK, halo=HALO):
         window = _clipped(bounds, tile.shape)
         seen = np.flatnonzero(_within(x, y, window))
@@ -134,26 +142,53 @@ def fit_map(
         if not owned.any():
             continue
         rows, columns = window
-        block = Block(
-            scene=_scene(tile, background, survey, settings, window),
-            settings=settings,
-            x=x[seen] - columns.start,
-            y=y[seen] - rows.start,
-            jacobian=jacobian[seen],
-            size=size[seen],
-            point_size=survey.labels.radius,
-            territory=_territory_about(core, territory, window, seen, len(x)),
-            exposure=exposure[seen],
-            bands=band_edges(survey)[tile.bands_present],
+        jobs.append(
+            Block(
+                scene=_scene(tile, background, survey, settings, window),
+                settings=settings,
+                x=x[seen] - columns.start,
+                y=y[seen] - rows.start,
+                jacobian=jacobian[seen],
+                size=size[seen],
+                point_size=survey.labels.radius,
+                territory=_territory_about(core, territory, window, seen, len(x)),
+                exposure=exposure[seen],
+                bands=band_edges(survey)[tile.bands_present],
+            )
         )
-        found = fit_block(block)
-        part = _measured(found, np.array([0.0, *settings.disc_radii]))
-        part = replace(
+        places.append((window, seen, owned))
+    parts = [_nothing(int(tile.bands_present.sum()))]
+    fitted = map(_fitted, jobs) if executor is None else executor.map(_fitted, jobs)
+    for part, ((rows, columns), seen, owned) in zip(fitted, places, strict=True):
+        moved = replace(
             part, x=part.x + columns.start, y=part.y + rows.start, segment=seen[part.segment]
         )
-        parts.append(part.rows(np.flatnonzero(owned[found.segment])))
+        parts.append(moved.rows(np.flatnonzero(owned[part.segment])))
     measured = _joined(parts)
     return measured.rows(np.lexsort((measured.segment, measured.added)))
+
+
+@contextmanager
+def fit_workers(n: int) -> Iterator[Executor | None]:
+    """Start processes that fit blocks side by side, and stop them in the end.
+
+    Parameters
+    ----------
+    n : int
+        Processes; 1 gives None, and blocks are fitted one after the other.
+
+    Notes
+    -----
+    The processes are started afresh, not forked: TensorFlow's threads do not survive a fork. They
+    load what they need meanwhile.
+    """
+    if n < 2:
+        yield None
+        return
+    with ProcessPoolExecutor(n, mp_context=get_context("spawn")) as pool:
+        for _ in range(n):
+            pool.submit(_nothing, 1)
+        yield pool
 
 
 def band_edges(survey: Survey) -> Floats:
@@ -231,7 +266,11 @@ def _territory_about(
     return np.where(near, number[territory], -1)[window]
 
 
-def _measured(found: Resolved, radii: Floats) -> Measured:
+def _fitted(block: Block) -> Measured:
+    # Thousands of small matrices: BLAS threads that wait for each other take four times as long.
+    with threadpool_limits(limits=1, user_api="blas"):
+        found = fit_block(block)
+    radii = np.array([0.0, *block.settings.disc_radii])
     fit, start = found.fit, found.start
     failed = ~fit.converged | (fit.ts <= 0)
     unknown = failed[:, None, None]

@@ -2,7 +2,7 @@
 
 In: a catalogue and its survey. Out: a FITS file with the tables and columns of gll_psc (4FGL-DR4,
 Ballet et al. 2023, arXiv:2307.12546) that programs made for these read: gammapy's
-``SourceCatalog4FGL``, fermipy's ``Catalog``.
+``SourceCatalog4FGL``, for one.
 
 What psseg does not measure (variability, associations, cutoffs) is there and empty. The spectrum of
 every source is its power law, through ``FLUX1000``: the amplitude of the curved one is not in a

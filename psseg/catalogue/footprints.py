@@ -123,7 +123,8 @@ def displacement_matrix(
     list of csc_array (n_pixels, 2 * n_moving)
         One per band; the columns along x come first.
     """
-    along_x, along_y = [], []
+    along_x: list[tuple[_Column, ...]] = []
+    along_y: list[tuple[_Column, ...]] = []
     for k in moving.tolist():
         _, dx, dy = cutout(scene, sources, k, int(radii[k].max()))
         template = scene.templates[sources.shape[k]]

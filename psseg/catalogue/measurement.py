@@ -7,6 +7,8 @@ one.
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
+
 import astropy.units as u
 import numpy as np
 from astropy.table import QTable
@@ -53,6 +55,7 @@ def measure_counts(
     position_floor: float = 0.0,
     unlike_training: bool = False,
     settings: FitSettings | None = None,
+    executor: Executor | None = None,
 ) -> tuple[QTable, SegmentationImage]:
     """Measure the sources of a counts map.
 
@@ -76,6 +79,8 @@ def measure_counts(
         Whether to flag all sources as measured on a map unlike the training skies.
     settings : FitSettings, optional
         How to fit. The default is good for the LAT.
+    executor : Executor, optional
+        Fits parts of the map side by side (`psseg.catalogue.blocks.fit_workers`).
 
     Returns
     -------
@@ -104,7 +109,17 @@ def measure_counts(
     size = np.sqrt(np.asarray(segments.areas, dtype=float) / np.pi) * tile.pixel_scale
     settings = settings or FitSettings()
     territory = segment_territory(segments, reach=settings.second_source_reach / tile.pixel_scale)
-    measured = fit_map(tile, background, survey, settings, x=x, y=y, size=size, territory=territory)
+    measured = fit_map(
+        tile,
+        background,
+        survey,
+        settings,
+        x=x,
+        y=y,
+        size=size,
+        territory=territory,
+        executor=executor,
+    )
     segments, labels = shared_segments(
         segments,
         x=measured.x,

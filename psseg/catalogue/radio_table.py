@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from astropy import units as u
 from astropy.io import fits
 from astropy.table import QTable, Table
 from numpy.typing import ArrayLike, NDArray
@@ -30,11 +31,15 @@ from psseg.catalogue.radio_styles import styled
 from psseg.catalogue.table import CODE_OF_CLASS
 from psseg.errors import PssegError
 from psseg.survey.classes import SOURCE_CLASSES
+from psseg.tiles.image_noise import ImageNoise
+from psseg.tiles.radio_image import RadioImage
 
 __all__ = [
     "build_radio_catalogue",
+    "describe_image",
     "empty_radio_catalogue",
     "radio_source_names",
+    "read_image_description",
     "read_radio_catalogue",
     "write_radio_catalogue",
 ]
@@ -139,6 +144,30 @@ def empty_radio_catalogue() -> tuple[QTable, QTable]:
     return empty_table(RADIO_COLUMNS), empty_table(COMPONENT_COLUMNS)
 
 
+def describe_image(image: RadioImage, noise: ImageNoise) -> QTable:
+    """Give what a catalogue should say about its image.
+
+    Parameters
+    ----------
+    image : RadioImage
+    noise : ImageNoise
+
+    Returns
+    -------
+    QTable
+        One row per plane: Stokes parameter, frequency, beam, median of the local rms.
+    """
+    axes = {
+        f"BEAM_{name.upper()}": [getattr(beam, name) for beam in image.beams] * u.deg
+        for name in ("major", "minor", "angle")
+    }
+    rms = noise.typical_rms() * u.Jy
+    return QTable(
+        {"STOKES": list(image.stokes), "FREQ": image.frequencies * u.Hz, **axes, "RMS": rms},
+        meta={"NAME": image.name},
+    )
+
+
 def write_radio_catalogue(
     path: str | Path,
     table: QTable,
@@ -230,6 +259,32 @@ def read_radio_catalogue(path: str | Path) -> tuple[QTable, QTable]:
             )
     except OSError as error:
         raise PssegError(f"{path}: cannot be read: {error}") from error
+
+
+def read_image_description(path: str | Path) -> QTable:
+    """Read what a catalogue says about its image: what `describe_image` gave.
+
+    Parameters
+    ----------
+    path : str or Path
+        A FITS catalogue that `write_radio_catalogue` wrote.
+
+    Returns
+    -------
+    QTable
+
+    Raises
+    ------
+    PssegError
+        If the file cannot be read or says nothing of a radio image.
+    """
+    try:
+        table = QTable.read(path, hdu="SURVEY", character_as_bytes=False)
+    except (OSError, KeyError, ValueError) as error:
+        raise PssegError(f"{path}: no radio catalogue of psseg in FITS: {error}") from error
+    if "BEAM_MAJOR" not in table.colnames:
+        raise PssegError(f"{path}: the catalogue does not say the beam of its image")
+    return table
 
 
 def _named(sources: QTable, names: NDArray[np.str_], components: QTable) -> QTable:

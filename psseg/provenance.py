@@ -1,0 +1,93 @@
+"""How products came about: header cards that say so, and the same in the log.
+
+In: a map, a network, and what was decided on the way. Out: FITS header cards and log lines.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from astropy.io import fits
+
+from psseg import __version__
+from psseg.network.store import Calibration, Model
+from psseg.products import sha256_of
+
+__all__ = ["applied_thresholds", "provenance", "tell_limits", "tell_notes"]
+
+logger = logging.getLogger(__name__)
+
+
+def tell_notes(path: Path, notes: Sequence[str]) -> None:
+    """Tell the log what the reader decided or repaired."""
+    for note in notes:
+        logger.info("%s: %s", path, note)
+
+
+def tell_limits(path: Path, priors: str | Path, thresholds: Mapping[str, float]) -> None:
+    """Tell the log which priors and thresholds are used."""
+    used = ", ".join(f"{name} {value:.3g}" for name, value in thresholds.items())
+    logger.info("%s: priors %s; %s", path, priors, used)
+
+
+def provenance(
+    path: str | Path, folder: Path, model: Model, notes: Sequence[str], command: str
+) -> fits.Header:
+    """Give the header cards that say who made a product, with what, from what.
+
+    Parameters
+    ----------
+    path : str or Path
+        The map.
+    folder : Path
+        Of the products: INPATH is the way from there to the map, so that both can be moved.
+    model : Model
+        The network.
+    notes : sequence of str
+        What the reader decided or repaired.
+    command : str
+        The command line, may be empty.
+
+    Returns
+    -------
+    astropy.io.fits.Header
+    """
+    header = fits.Header()
+    header["CREATOR"] = f"psseg {__version__}"
+    header["DATE"] = (datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"), "UTC")
+    header["MODEL"] = _ascii(model.name)
+    header["MODELSHA"] = model.sha256
+    header["SURVEY"] = _ascii(model.survey.name)
+    header["INFILE"] = _ascii(Path(path).name)
+    header["INPATH"] = _ascii(_way(path, folder))
+    header["INSHA"] = sha256_of(path)
+    for line in (*([command] if command else []), *notes):
+        header["HISTORY"] = _ascii(line)
+    return header
+
+
+def applied_thresholds(calibration: Calibration, threshold: float | None) -> dict[str, float]:
+    """Name the thresholds that decided what is a source."""
+    given = (
+        {**calibration.thresholds, "latitude_split": calibration.latitude_split}
+        if threshold is None
+        else {"threshold": threshold}
+    )
+    return {"candidate_threshold": calibration.candidate_threshold, **given}
+
+
+def _way(path: str | Path, folder: Path) -> str:
+    """Give the path from a folder, or the absolute one where there is no way (another drive)."""
+    try:
+        return Path(os.path.relpath(path, folder)).as_posix()
+    except ValueError:
+        return os.path.abspath(path)
+
+
+def _ascii(text: str) -> str:
+    """FITS headers hold nothing else."""
+    return text.encode("ascii", "replace").decode("ascii")
