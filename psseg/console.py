@@ -53,8 +53,8 @@ class Console:
 
     @property
     def progress(self) -> bool:
-        """Whether to draw progress bars: only where a person is looking."""
-        return not self.quiet and sys.stderr.isatty()
+        """Whether to show progress: a bar where a person is looking, lines in a log."""
+        return not self.quiet
 
     def say(self, text: str) -> None:
         """Print a result to standard output."""

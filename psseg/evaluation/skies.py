@@ -19,7 +19,6 @@ import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.table import QTable, vstack
-from tqdm import tqdm
 
 from psseg.catalogue.probability import detection_threshold
 from psseg.errors import PssegError
@@ -34,6 +33,7 @@ from psseg.evaluation.matching import (
 from psseg.likeness import background_residuals
 from psseg.network.store import load_model
 from psseg.pipeline import CatalogueResult, catalogue_tile
+from psseg.progress import Progress
 from psseg.sky.simulation import SimulatedTile, simulate_tile
 from psseg.survey.survey import counts_survey
 
@@ -163,7 +163,7 @@ def catalogue_sky(
             f"n_tiles and processes must be 1 or more, not {plan.n_tiles} and {processes}"
         )
     done = list(
-        tqdm(
+        Progress(
             _tiles(model, plan, protocol, processes),
             total=plan.n_tiles,
             desc="tiles",

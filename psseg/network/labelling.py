@@ -16,11 +16,11 @@ import keras
 import numpy as np
 from astropy.wcs import WCS
 from keras import ops
-from tqdm import tqdm
 
 from psseg.errors import PssegError
 from psseg.network.store import Model
 from psseg.network.unet import network_reach
+from psseg.progress import Progress
 from psseg.tiles.tile import Bounds, Tile, cut_window
 
 __all__ = ["LabelMap", "label"]
@@ -85,7 +85,8 @@ def label(tile: Tile, model: Model, *, core: int = 1280, progress: bool = False)
     probabilities = np.empty((4, n_y, n_x), np.float32)
     background = np.empty(tile.data.shape, np.float32)
     windows = list(product(*(_spans(n, core=core, halo=network_reach()) for n in tile.shape)))
-    for (rows, (y0, y1)), (columns, (x0, x1)) in tqdm(windows, unit="window", disable=not progress):
+    shown = Progress(windows, unit="window", disable=not progress)
+    for (rows, (y0, y1)), (columns, (x0, x1)) in shown:
         runner = _for_shape(model.network, (y1 - y0, x1 - x0))
         found = runner.predict_on_batch(_observed(tile, (y0, y1, x0, x1))[None])
         inner = (

@@ -8,11 +8,11 @@ from functools import lru_cache
 import keras
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from psseg.network.context import map_context
 from psseg.network.store import Model
 from psseg.network.unet import DEEPEST, network_reach
+from psseg.progress import Progress
 from psseg.tiles.network_planes import NetworkPlanes
 from psseg.tiles.regions import overlapping_spans
 from psseg.tiles.tile import Bounds, cut_window
@@ -58,7 +58,7 @@ def label_planes(
     halo = network_reach(pooled=False)
     spans = (overlapping_spans(n, core=core, margin=halo, grid=GRID) for n in shape)
     windows = list(itertools.product(*spans))
-    for (rows, y), (columns, x) in tqdm(windows, unit="window", disable=not progress):
+    for (rows, y), (columns, x) in Progress(windows, unit="window", disable=not progress):
         bounds = y.start, _on_grid(y.stop), x.start, _on_grid(x.stop)
         valid = ~cut_window(planes.mask, bounds, fill=True)
         present = valid[None, ..., None] & planes.present

@@ -68,6 +68,9 @@ class Calibration:
     residual_limit : tuple of float
         Largest mean squared residual of a source-free pixel that training skies show, per band;
         empty where not measured.
+    image_range : tuple of (float, float)
+        Least and largest value of each of `psseg.likeness.IMAGE_STATISTICS` that training images
+        show, and a margin; empty where not measured.
     flux_scale, flux_floor : float
         Factor on the errors of fluxes in radio images, and the share of the flux that is added in
         quadrature.
@@ -82,6 +85,7 @@ class Calibration:
     position_scale: float
     position_floor: float
     residual_limit: tuple[float, ...] = ()
+    image_range: tuple[tuple[float, float], ...] = ()
     flux_scale: float = 1.0
     flux_floor: float = 0.0
 
@@ -103,11 +107,14 @@ class ModelInfo:
     ----------
     name, title : str
         Name of the model, and its survey's line for people.
+    kind : str
+        "counts" or "continuum": which maps it is for.
     folder : pathlib.Path
     """
 
     name: str
     title: str
+    kind: str
     folder: Path
 
 
@@ -169,8 +176,9 @@ def find_model(name: str | Path) -> ModelInfo:
         known = sorted(path.parent.name for path in shipped_models().glob("*/model.json"))
         names = ", ".join(known) or "none"
         raise PssegError(f"no model {str(name)!r}: want one of {names}, or a model folder")
-    title = _read_survey(folder).title
-    return ModelInfo(name=_read_record(folder)["name"], title=title, folder=folder)
+    survey = _read_survey(folder)
+    own_name = _read_record(folder)["name"]
+    return ModelInfo(name=own_name, title=survey.title, kind=survey.kind, folder=folder)
 
 
 def load_model(name: str | Path) -> Model:

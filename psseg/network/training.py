@@ -26,6 +26,7 @@ from psseg.errors import PssegError
 from psseg.network.recipes import Recipe, recipe_for
 from psseg.network.unet import fold_normalisation
 from psseg.products import write_together
+from psseg.progress import watched
 from psseg.survey.survey import AnySurvey
 
 __all__ = ["TrainingSettings", "default_settings", "train"]
@@ -218,7 +219,7 @@ def _fit(
         initial_epoch=first,
         shuffle=False,  # the batches shuffle themselves, by seed and epoch
         callbacks=[_Keeper(folder, survey, settings), log],
-        verbose=int(progress),
+        verbose=int(progress and watched()),
     )
 
 

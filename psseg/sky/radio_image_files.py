@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
-from tqdm import tqdm
 
 from psseg.errors import PssegError
 from psseg.products import check_writable, image_hdu, write_together
+from psseg.progress import Progress
 from psseg.sky.radio_observation import draw_observation
 from psseg.sky.radio_simulation import SimulatedImage, simulate_image
 from psseg.survey.continuum import ContinuumSurvey
@@ -97,7 +97,7 @@ def simulate_radio_sky(
     stems = [f"sky_{number:04d}" for number in range(1, n_images + 1)]
     check_writable([Path(folder) / f"{stem}.fits" for stem in stems], overwrite=overwrite)
     written = []
-    for number, stem in enumerate(tqdm(stems, unit="image", disable=not progress), 1):
+    for number, stem in enumerate(Progress(stems, unit="image", disable=not progress), 1):
         rng = np.random.default_rng([seed, number])
         observation = draw_observation(survey, rng, like=setup)
         simulated = simulate_image(survey, rng=rng, shape=shape, mix=mix, observation=observation)

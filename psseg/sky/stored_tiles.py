@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
+from psseg.progress import Progress
 from psseg.survey.survey import AnySurvey, parse_survey
 
 __all__ = ["DrawTile", "Layout", "store_tiles"]
@@ -100,7 +100,7 @@ def _simulate_to(
     }
     starts = range(0, n_tiles, CHUNK)
     sizes = [min(CHUNK, n_tiles - start) for start in starts]
-    bar = tqdm(total=n_tiles, unit="tile", desc="simulating", disable=not progress)
+    bar = Progress(total=n_tiles, unit="tile", desc="simulating", disable=not progress)
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool, bar:
         chunks = pool.map(simulate_chunk, starts, sizes)
         for start, size, chunk in zip(starts, sizes, chunks, strict=True):

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 from astropy.coordinates import SkyCoord
-from tqdm import tqdm
 
 from psseg.errors import PssegError
 from psseg.products import check_writable
+from psseg.progress import Progress
 from psseg.sky.diffuse import DiffuseTemplates
 from psseg.sky.simulation import simulate_tile
 from psseg.sky.tile_files import TileFiles, tile_files, write_simulated_tile
@@ -71,7 +71,8 @@ def simulate_sky(
     check_writable(planned, overwrite=overwrite)
     options = {"shape": shape, "mix": mix, "years": years, "center": center, "diffuse": diffuse}
     written = []
-    for number, stem in zip(tqdm(numbers, unit="tile", disable=not progress), stems, strict=True):
+    shown = Progress(numbers, unit="tile", disable=not progress)
+    for number, stem in zip(shown, stems, strict=True):
         rng = np.random.default_rng([seed, number])
         simulated = simulate_tile(survey, rng=rng, **options)  # type: ignore[arg-type]
         written.append(write_simulated_tile(simulated, folder, stem, survey, overwrite=overwrite))
