@@ -219,7 +219,7 @@ def evaluate(
       psseg evaluate --model models/mine --tiles 128 --seed 7 -j 2 -o scores
       psseg evaluate --model fermi-lat --diffuse gll_iem_v07.fits -o scores_on_template
       psseg evaluate --model radio --setup emu --setup vlass -o scores
-      psseg evaluate --catalogue sky_catalogue.fits --truth sky_truth.fits
+      psseg evaluate --catalogue sky_0001_catalogue.fits --truth sky_0001_truth.fits
     """
     from psseg import evaluation
     from psseg.products import check_writable
@@ -229,15 +229,22 @@ def evaluate(
     if model and not (catalogue_ or truth):
         found = _evaluate_model(model, progress=console.progress, **sky)
     elif catalogue_ and truth and not model:
-        from psseg.demo import compare_with_truth
-
-        found = compare_with_truth(catalogue_, truth)
+        found = _evaluate_catalogue(catalogue_, truth)
     else:
         raise click.UsageError("want either --model, or --catalogue with --truth")
     console.say(evaluation.describe(found))
     if output is not None:
         files = evaluation.write_evaluation(found, output, overwrite=overwrite)
         console.say("\n".join(str(path) for path in files))
+
+
+def _evaluate_catalogue(catalogue: Path, truth: Path) -> Any:
+    """Evaluate a catalogue against the truth of its sky, of the truth's kind."""
+    from psseg.demo import compare_with_truth
+    from psseg.evaluation import evaluate_radio_file
+    from psseg.sky.radio_truth_file import is_radio_truth
+
+    return (evaluate_radio_file if is_radio_truth(truth) else compare_with_truth)(catalogue, truth)
 
 
 def _evaluate_model(

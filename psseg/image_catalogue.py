@@ -11,13 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.table import QTable, vstack
 from photutils.segmentation import SegmentationImage
 from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
 from psseg.catalogue.attenuation import correct_fluxes
 from psseg.catalogue.classification import apply_priors, class_scores
@@ -28,11 +26,18 @@ from psseg.catalogue.radio_measurement import measure_image
 from psseg.catalogue.radio_table import build_radio_catalogue
 from psseg.catalogue.segment_map import SegmentMap, list_segments
 from psseg.catalogue.segmentation import find_segments
+from psseg.likeness import image_statistics, tell_unlike, unlike_statistics
 from psseg.network.store import Model
 from psseg.priors import class_priors
+from psseg.progress import Progress
 from psseg.survey.classes import CLASS_NAMES
 from psseg.tiles.image_noise import ImageNoise
-from psseg.tiles.network_planes import NetworkPlanes, network_planes, to_image_grid
+from psseg.tiles.network_planes import (
+    NetworkPlanes,
+    beam_pixels,
+    network_planes,
+    to_image_grid,
+)
 from psseg.tiles.noise import NoiseMesh, measure_planes
 from psseg.tiles.probability_map import ProbabilityMap
 from psseg.tiles.radio_image import RadioImage
@@ -41,7 +46,7 @@ from psseg.tiles.regions import Region, cut_regions, release_memory
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["ImageCatalogue", "catalogue_image", "describe_image", "label_image"]
+__all__ = ["ImageCatalogue", "catalogue_image", "label_image"]
 
 CORE_RADIUS = 0.3
 """Radius, in FWHM, of the disc that stands for a point source where peaks are told apart."""
@@ -66,6 +71,8 @@ class ImageCatalogue:
     image : RadioImage
     noise : ImageNoise
         Local rms and mean.
+    statistics : dict of str to float
+        As :func:`psseg.likeness.image_statistics` gives them.
     """
 
     table: QTable
@@ -74,6 +81,7 @@ class ImageCatalogue:
     class_probabilities: ProbabilityMap
     image: RadioImage
     noise: ImageNoise
+    statistics: dict[str, float]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -111,6 +119,7 @@ def catalogue_image(
     threshold: float | None = None,
     attenuation: NDArray[np.floating] | None = None,
     keep_candidates: bool = False,
+    strict: bool = False,
     progress: bool = False,
 ) -> ImageCatalogue:
     """Make a catalogue of a radio image.
@@ -129,12 +138,24 @@ def catalogue_image(
     keep_candidates : bool
         Keep what the threshold would leave out, and the columns SOURCE_SCORE, X and Y, for
         calibration and evaluation.
+    strict : bool
+        Refuse an image unlike those the network was trained on, instead of flagging it.
     progress : bool
         Whether to draw a progress bar.
 
     Returns
     -------
     ImageCatalogue
+
+    Raises
+    ------
+    PssegError
+        If `priors` are none, or with `strict`.
+
+    Warns
+    -----
+    PssegWarning
+        If the image is unlike those of the training.
 
     Notes
     -----
@@ -151,9 +172,16 @@ def catalogue_image(
         _search(image, region, meshes, model, class_probabilities, progress=progress)
         for region in _regions(image, progress=progress)
     ]
-    noise = _noise(image, measure_planes(image, sources=_source_pixels(searched, image.shape)))
+    sources = _source_pixels(searched, image.shape)
+    noise = _noise(image, measure_planes(image, sources=sources))
+    statistics = image_statistics(image, noise, sources)
+    unlike = unlike_statistics(statistics, model.calibration.image_range)
+    if unlike:
+        tell_unlike(image.name, model.name, ", ".join(unlike), strict=strict)
     with threadpool_limits(limits=1, user_api="blas"):
-        measured, components, likelihoods, segments = _measure(image, noise, searched)
+        measured, components, likelihoods, segments = _measure(
+            image, noise, searched, unlike_training=bool(unlike)
+        )
     if attenuation is not None:
         correct_fluxes(measured, components, attenuation)
     calibration = model.calibration
@@ -191,6 +219,7 @@ def catalogue_image(
         class_probabilities=class_probabilities,
         image=image,
         noise=noise,
+        statistics=statistics,
     )
 
 
@@ -219,33 +248,9 @@ def label_image(
     return result, _noise(image, meshes)
 
 
-def describe_image(image: RadioImage, noise: ImageNoise) -> QTable:
-    """Give what a catalogue should say about its image.
-
-    Parameters
-    ----------
-    image : RadioImage
-    noise : ImageNoise
-
-    Returns
-    -------
-    QTable
-        One row per plane: Stokes parameter, frequency, beam, median of the local rms.
-    """
-    axes = {
-        f"BEAM_{name.upper()}": [getattr(beam, name) for beam in image.beams] * u.deg
-        for name in ("major", "minor", "angle")
-    }
-    rms = noise.typical_rms() * u.Jy
-    return QTable(
-        {"STOKES": list(image.stokes), "FREQ": image.frequencies * u.Hz, **axes, "RMS": rms},
-        meta={"NAME": image.name},
-    )
-
-
 def _regions(image: RadioImage, *, progress: bool) -> Iterator[Region]:
     regions = cut_regions(image.shape)
-    for region in tqdm(regions, unit="region", disable=not progress or len(regions) == 1):
+    for region in Progress(regions, unit="region", disable=not progress or len(regions) == 1):
         yield region
         release_memory()
 
@@ -313,7 +318,7 @@ def _source_pixels(searched: Sequence[_Found], shape: tuple[int, int]) -> NDArra
 
 
 def _measure(
-    image: RadioImage, noise: ImageNoise, searched: Sequence[_Found]
+    image: RadioImage, noise: ImageNoise, searched: Sequence[_Found], *, unlike_training: bool
 ) -> tuple[QTable, QTable, NDArray[np.float64], SegmentMap]:
     """Measure each region's own sources: sources, components, class likelihoods and segments."""
     sources, components, likelihoods, maps = [], [], [], []
@@ -325,6 +330,7 @@ def _measure(
             noise.part(*region.window),
             found.segments.image(),
             found.probability_map(),
+            unlike_training=unlike_training,
         )
         own = region.owns(np.asarray(measured["X"]), np.asarray(measured["Y"]))
         measured = measured[own]
@@ -352,20 +358,14 @@ def _label_planes(
     """
     from psseg.network.plane_labelling import label_planes
 
-    return label_planes(planes, model, beam_pixels=_beam_pixels(image, planes), progress=progress)
-
-
-def _beam_pixels(image: RadioImage, planes: NetworkPlanes) -> tuple[float, float, float]:
-    """Beam of the reference plane on the network's grid; its angle from +y towards -x."""
-    beam, scale = image.beams[0], planes.zoom / image.pixel_scale
-    return beam.major * scale, beam.minor * scale, beam.angle + image.rotation
+    return label_planes(planes, model, beam_pixels=beam_pixels(image, planes), progress=progress)
 
 
 def _find_segments(
     image: RadioImage, planes: NetworkPlanes, probabilities: NDArray[np.float32], model: Model
 ) -> SegmentationImage:
     """Group pixels on the network's grid, in units of its pixels, and the pieces of one source."""
-    major, minor, _ = _beam_pixels(image, planes)
+    major, minor, _ = beam_pixels(image, planes)
     source_probability = 1 - probabilities[0]
     segments = find_segments(
         source_probability,

@@ -1,24 +1,41 @@
 """Tell whether a map is like the skies a network was trained on.
 
-In: a map, and what the network says of it. Out: how badly the expected background describes the
-pixels without sources, band by band. A network that has never seen such a sky cannot see through
-its diffuse emission, and leaves residuals larger than any it left in training.
+In: a map, and what the network says of it. Out, of counts: how badly the expected background
+describes the pixels without sources, band by band. A network that has never seen such a sky cannot
+see through its diffuse emission, and leaves residuals larger than any it left in training.
+
+Out, of radio images: how the noise in the pixels without sources is distributed and correlated, and
+the share of the others. Uncleaned sidelobes, a wrong beam, or values that are no noise show there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt
+from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt, maximum_filter
 
+from psseg.errors import PssegError, PssegWarning
+from psseg.tiles.beam import FWHM_PER_SIGMA
+from psseg.tiles.image_noise import ImageNoise
+from psseg.tiles.radio_image import RadioImage
 from psseg.tiles.tile import Tile
 
 if TYPE_CHECKING:
     from psseg.network.labelling import LabelMap
 
-__all__ = ["background_residuals", "is_unlike"]
+__all__ = [
+    "IMAGE_STATISTICS",
+    "background_residuals",
+    "image_statistics",
+    "is_unlike",
+    "tell_unlike",
+    "unlike_statistics",
+]
 
 SOURCE_FREE = 0.05
 """Pixels with a source probability below this hold no source themselves."""
@@ -29,6 +46,23 @@ above a few GeV. Below, more is, in training skies as in others."""
 
 FEWEST_COUNTS = 100.0
 """Expected counts without which nothing can be said of a band."""
+
+IMAGE_STATISTICS = ("correlation", "ringing", "depth", "sources")
+"""What `image_statistics` gives, in the order of a calibration's ``image_range``."""
+
+FEWEST_BEAMS = 100.0
+"""Beams without sources, without which nothing can be said of the noise of a radio image."""
+
+SOURCE_REACH = 2.0
+"""Distance to the nearest pixel of a source, beams, within which its light is not noise."""
+
+RING_LAGS = (1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0)
+"""Beams over which sidelobes swing to the other sign and noise has forgotten itself."""
+
+STRIP_BEAMS = 10
+STRIP_ROWS = 64
+PIXELS_LOOKED_AT = 1e6
+"""A large image is looked at in strips of rows, at least this high, which hold so many pixels."""
 
 
 def background_residuals(tile: Tile, label_map: LabelMap) -> np.ndarray:
@@ -92,3 +126,168 @@ def is_unlike(residuals: np.ndarray, limits: Sequence[float]) -> bool:
     if len(limits) == 0:
         return False
     return bool(np.any(np.nan_to_num(residuals) > np.asarray(limits)))
+
+
+def image_statistics(
+    image: RadioImage, noise: ImageNoise, sources: NDArray[np.bool_]
+) -> dict[str, float]:
+    """Describe the noise of a radio image in the pixels without sources.
+
+    Parameters
+    ----------
+    image : RadioImage
+        The image; its reference plane is looked at.
+    noise : ImageNoise
+        Its local noise and background, measured without the sources.
+    sources : numpy.ndarray, shape (n_y, n_x), bool
+        Pixels that the network gave to sources; none are blank.
+
+    Returns
+    -------
+    dict of str to float
+        By the names of `IMAGE_STATISTICS`:
+
+        - correlation: width of the autocorrelation of the noise over that of the beam, 1 where the
+          noise is white noise convolved with the beam, 0 where it is white;
+        - ringing: depth of the most negative autocorrelation, 1.5 to 5 beams apart along rows and
+          columns, beyond twice its sampling error; 0 of noise, some tenths of sidelobes;
+        - depth: root mean square of the negative pixels over the local noise, 1 of Gaussian noise;
+        - sources: share of the pixels that belong to sources.
+
+        The first three are not-a-number where fewer than 100 beams are free of sources.
+
+    Notes
+    -----
+    The autocorrelation of white noise convolved with a Gaussian beam of covariance C is
+    exp(-d C⁻¹ d / 4). It is compared half a beam apart.
+    """
+    beam = image.beams[0].covariance(image.pixel_scale, rotation=image.rotation)
+    fwhm = FWHM_PER_SIGMA * float(np.linalg.det(beam) ** 0.25)
+    near = max(1, round(fwhm / 2))
+    sums = _NoiseSums(lags=(near, *(round(lag * fwhm) for lag in RING_LAGS)))
+    for values in _free_strips(image, noise, sources, fwhm):
+        sums.add(values)
+    valid = image.mask.size - int(np.count_nonzero(image.mask))
+    statistics = {"sources": int(np.count_nonzero(sources)) / max(valid, 1)}
+    beams = sums.n / (2 * np.pi * np.sqrt(np.linalg.det(beam)))
+    if beams < FEWEST_BEAMS:
+        return statistics | dict.fromkeys(IMAGE_STATISTICS[:3], np.nan)
+    measured, *ring = sums.correlation()
+    expected = np.exp(-(near**2) * np.diagonal(np.linalg.inv(beam)) / 4).mean()
+    width = np.sqrt(np.log(expected) / np.log(np.clip(measured, 1e-6, 1 - 1e-6)))
+    return statistics | {
+        "correlation": float(width),
+        "ringing": float(max(0.0, -np.nanmin(ring) - 2 / np.sqrt(2 * beams))),
+        "depth": float(np.sqrt(sums.negative_square / max(sums.n_negative, 1))),
+    }
+
+
+def unlike_statistics(
+    statistics: dict[str, float], limits: Sequence[tuple[float, float]]
+) -> list[str]:
+    """Name what in a radio image lies outside the range of the training images.
+
+    Parameters
+    ----------
+    statistics : dict of str to float
+        Of `image_statistics`.
+    limits : sequence of (float, float), length 4 or 0
+        The calibration's ``image_range``; empty where it was not measured: then no image is unlike.
+
+    Returns
+    -------
+    list of str
+        Name, value and range of each; empty where the image is like those of the training.
+
+    Examples
+    --------
+    >>> found = {"correlation": 0.1, "ringing": 0.0, "depth": 1.0, "sources": 0.02}
+    >>> unlike_statistics(found, [(0.4, 2.5), (0.0, 0.14), (0.8, 1.5), (0.0, 0.35)])
+    ['correlation 0.1 (training: 0.4 to 2.5)']
+    """
+    return [
+        f"{name} {statistics[name]:.3g} (training: {low:.3g} to {high:.3g})"
+        for name, (low, high) in zip(IMAGE_STATISTICS, limits, strict=False)
+        if statistics[name] < low or statistics[name] > high
+    ]
+
+
+def tell_unlike(map_: str, model: str, why: str, *, strict: bool) -> None:
+    """Refuse a map that is unlike the training skies, or warn of it.
+
+    Parameters
+    ----------
+    map_, model : str
+        Names.
+    why : str
+        What is unlike.
+    strict : bool
+        Whether to refuse it.
+
+    Raises
+    ------
+    PssegError
+        With `strict`.
+
+    Warns
+    -----
+    PssegWarning
+        Without.
+    """
+    what = f"{map_}: unlike the skies that {model} was trained on: {why}"
+    if strict:
+        raise PssegError(f"{what}; leave --strict out to catalogue it with a flag")
+    warnings.warn(f"{what}; all sources are flagged", PssegWarning, stacklevel=4)
+
+
+@dataclass(kw_only=True)
+class _NoiseSums:
+    """Sums over pixels without sources, strip by strip."""
+
+    lags: tuple[int, ...]
+    n: int = 0
+    n_negative: int = 0
+    negative_square: float = 0.0
+    products: NDArray[np.float64] = field(init=False)
+    squares: NDArray[np.float64] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.products, self.squares = np.zeros((2, len(self.lags)))
+
+    def add(self, values: NDArray[np.float32]) -> None:
+        """Add a strip in units of the noise, NaN where it holds sources or is blank."""
+        free = np.isfinite(values)
+        values = np.where(free, values, 0)
+        negative = np.minimum(values, 0)
+        self.n += int(np.count_nonzero(free))
+        self.n_negative += int(np.count_nonzero(negative))
+        self.negative_square += float(np.vdot(negative, negative))
+        for number, lag in enumerate(self.lags):
+            for one, other in ((values, free), (values.T, free.T)):
+                first, second = one[:, lag:], one[:, :-lag]
+                both = other[:, lag:] & other[:, :-lag]
+                self.products[number] += float(np.sum(first * second))
+                self.squares[number] += float(np.sum((first**2 + second**2)[both]) / 2)
+
+    def correlation(self) -> NDArray[np.float64]:
+        """Give the autocorrelation at each lag, rows and columns together; NaN where unknown."""
+        with np.errstate(invalid="ignore"):
+            return self.products / self.squares
+
+
+def _free_strips(
+    image: RadioImage, noise: ImageNoise, sources: NDArray[np.bool_], fwhm: float
+) -> Iterator[NDArray[np.float32]]:
+    """Give strips of the reference plane over its noise; NaN where there are sources or blanks."""
+    n_y, n_x = image.shape
+    reach = int(np.ceil(SOURCE_REACH * fwhm))
+    height = max(STRIP_ROWS, int(np.ceil(STRIP_BEAMS * fwhm)))
+    step = height * max(1, int(np.ceil(n_y * n_x / PIXELS_LOOKED_AT)))
+    for start in range(0, n_y, step):
+        rows = slice(start, min(start + height, n_y))
+        first = max(start - reach, 0)
+        around = maximum_filter(sources[first : rows.stop + reach], 2 * reach + 1)
+        local = noise.part(rows)
+        values = (image.planes[0, rows] - local.mean[0]) / local.rms[0]
+        values[around[start - first :][: rows.stop - start]] = np.nan
+        yield values

@@ -9,11 +9,14 @@ import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
+from commands import assert_fails, run
 
 from psseg import image_catalogue
-from psseg.catalogue.radio_table import read_radio_catalogue
-from psseg.errors import PssegError
-from psseg.image_catalogue import catalogue_image, describe_image
+from psseg.catalogue.radio_flags import RadioFlag
+from psseg.catalogue.radio_table import describe_image, read_radio_catalogue
+from psseg.errors import PssegError, PssegWarning
+from psseg.evaluation import evaluate_radio_file
+from psseg.image_catalogue import catalogue_image
 from psseg.pipeline import catalogue, label
 from psseg.sky.radio_image_files import simulate_radio_sky, write_simulated_image
 from psseg.sky.radio_observation import draw_observation
@@ -65,6 +68,28 @@ def stub_of(stub, radio):
 @pytest.fixture
 def files(simulated, tmp_path):
     return write_simulated_image(simulated, tmp_path / "maps", "field")
+
+
+def unlike(model):
+    """Give a model for images of another kind."""
+    limits = ((0.0, 0.01), (0.0, 1.0), (0.0, 9.0), (0.0, 1.0))
+    return replace(model, calibration=replace(model.calibration, image_range=limits))
+
+
+def test_an_image_unlike_training_is_flagged(model, simulated):
+    with pytest.warns(PssegWarning, match=r"unlike the skies .*: correlation .* flagged"):
+        made = catalogue_image(simulated.image, unlike(model), priors="balanced")
+    assert len(made.table) > 3
+    assert (made.table["Flags"] & RadioFlag.UNLIKE_TRAINING > 0).all()
+    like = catalogue_image(simulated.image, model, priors="balanced")
+    assert not (like.table["Flags"] & RadioFlag.UNLIKE_TRAINING).any()
+
+
+def test_a_strict_catalogue_refuses_an_image_unlike_training(model, files, tmp_path):
+    with pytest.raises(PssegError, match="leave --strict out") as caught:
+        catalogue(files.planes[0], tmp_path / "out", model=unlike(model), strict=True)
+    assert "\n" not in str(caught.value)
+    assert not list((tmp_path / "out").glob("*"))
 
 
 def test_the_simulated_beam_needs_no_resampling(simulated):
@@ -157,6 +182,32 @@ def test_planes_from_files_give_all_products(model, files, tmp_path):
         names = [hdu.name for hdu in hdus[1:]]
         assert names == ["CLASS_MAP", "CLASS_PROBABILITIES", "SEGMENTS", "RMS", "MEAN"]
         assert hdus["RMS"].data.shape == (3, *SHAPE)
+
+
+def test_a_catalogue_file_is_evaluated_against_its_truth(model, simulated, files, tmp_path):
+    first, *others = files.planes
+    made = catalogue(first, tmp_path / "out", planes=others, priors="balanced")
+    found = evaluate_radio_file(made.paths.catalogue, files.truth)
+    rows = {row["snr_min"]: row for row in found.scores.by_snr}
+    assert rows[10.0]["completeness"] == 1
+    assert found.scores.counts["reliability"] > 0.9
+    assert found.scores.classes["P"]["macro_f1"] > 0.7
+    np.testing.assert_allclose(found.tables.truths["LEVER_ARM"], simulated.image.lever_arm)
+    scored = run(
+        "evaluate", "--catalogue", made.paths.catalogue, "--truth", files.truth,
+        "-o", tmp_path / "scores",
+    )  # fmt: skip
+    assert scored.exit_code == 0, scored.output
+    assert "Completeness and reliability" in scored.stdout
+    assert (tmp_path / "scores" / "scores.json").exists()
+
+
+def test_only_a_catalogue_that_says_its_beam_is_evaluated(model, files, tmp_path):
+    made = catalogue(files.planes[0], tmp_path / "out", style="pybdsf")
+    with pytest.raises(PssegError, match="lacks"):
+        evaluate_radio_file(made.paths.catalogue, files.truth)
+    truth = files.truth
+    assert_fails(run("evaluate", "--catalogue", truth, "--truth", truth), "no radio catalogue")
 
 
 def test_the_file_has_the_style_that_was_asked_for(model, files, tmp_path):

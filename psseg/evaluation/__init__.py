@@ -5,6 +5,7 @@ from __future__ import annotations
 from psseg.evaluation.calibration import CalibrationTargets
 from psseg.evaluation.matching import Footprint, MatchedTables, Protocol
 from psseg.evaluation.radio_calibration import calibrate_radio
+from psseg.evaluation.radio_file import evaluate_radio_file
 from psseg.evaluation.radio_skies import RadioEvaluation, evaluate_radio
 from psseg.evaluation.run import (
     Evaluation,
@@ -31,6 +32,7 @@ __all__ = [
     "evaluate",
     "evaluate_catalogue",
     "evaluate_radio",
+    "evaluate_radio_file",
     "markdown",
     "write_evaluation",
 ]

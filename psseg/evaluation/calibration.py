@@ -68,7 +68,7 @@ Shares = tuple[tuple[float, float], ...]
 ELLIPSE_SHARES: Shares = ((1.0, 0.68), (CHI_95, 0.95))
 """Radii in units of the 68 % ellipse, and what they hold."""
 
-NORMAL_SHARES: Shares = ((1.0, 0.6827), (2.0, 0.9545))
+FLUX_SHARES: Shares = ((1.0, 0.6827),)
 """The same in one dimension, in standard deviations."""
 
 POSITION_BINS = 4
@@ -301,7 +301,7 @@ def fit_classes(
 
 
 def fit_position_errors(
-    offset: ArrayLike, error: ArrayLike, significance: ArrayLike
+    offset: ArrayLike, error: ArrayLike, significance: ArrayLike, *, tails: bool = True
 ) -> tuple[float, float]:
     """Find the scale and floor with which error ellipses hold the shares they claim.
 
@@ -313,6 +313,8 @@ def fit_position_errors(
         Radius of the uncalibrated 68 % ellipse in the direction of the truth, degrees.
     significance : array_like, shape (n_sources,)
         Sorts the sources into bins; coverage is asked for in each.
+    tails : bool
+        Whether the 95 % share counts, too, or that of 68 % alone.
 
     Returns
     -------
@@ -324,13 +326,14 @@ def fit_position_errors(
     The pair on a grid whose coverages of 68 and 95 %, in quarters of the sources by significance,
     are nearest to what is claimed in units of their binomial errors.
     """
-    return _best_errors(offset, error, significance, unit=SIGMA_68, shares=ELLIPSE_SHARES)
+    shares = ELLIPSE_SHARES if tails else ELLIPSE_SHARES[:1]
+    return _best_errors(offset, error, significance, unit=SIGMA_68, shares=shares)
 
 
 def fit_flux_errors(
     offset: ArrayLike, error: ArrayLike, significance: ArrayLike
 ) -> tuple[float, float]:
-    """Find the scale and floor with which errors of fluxes are standard deviations.
+    """Find the scale and floor with which 68 % of the fluxes are within their errors.
 
     Parameters
     ----------
@@ -347,7 +350,7 @@ def fit_flux_errors(
         Errors are multiplied by `scale`, then `floor` times the flux is added in quadrature.
     """
     distance = np.abs(np.asarray(offset, dtype=float))
-    return _best_errors(distance, error, significance, unit=1.0, shares=NORMAL_SHARES)
+    return _best_errors(distance, error, significance, unit=1.0, shares=FLUX_SHARES)
 
 
 def _best_errors(

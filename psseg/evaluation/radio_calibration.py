@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy import units as u
-from astropy.table import QTable
+from astropy.table import QTable, vstack
+from numpy.typing import NDArray
 
 from psseg.catalogue.probability import source_probability
 from psseg.evaluation.calibration import (
@@ -25,7 +26,7 @@ from psseg.evaluation.calibration import (
 from psseg.evaluation.classes import FALSE_DETECTION, NO_CLASS, class_columns, true_classes
 from psseg.evaluation.matching import SIGMA_68, column
 from psseg.evaluation.radio_field import RADIO_PROTOCOL, RadioProtocol
-from psseg.evaluation.radio_rows import clear_rows, flag_column
+from psseg.evaluation.radio_rows import flag_column
 from psseg.evaluation.radio_skies import (
     ANY_SETUP,
     CatalogueFunction,
@@ -33,12 +34,13 @@ from psseg.evaluation.radio_skies import (
     catalogue_radio_sky,
 )
 from psseg.evaluation.run import raw_calibration
+from psseg.likeness import IMAGE_STATISTICS
 from psseg.network.store import Calibration
 
 if TYPE_CHECKING:
     from psseg.network.store import Model
 
-__all__ = ["RELIABILITY", "calibrate_radio", "fit_radio_calibration"]
+__all__ = ["RELIABILITY", "calibrate_radio", "fit_image_range", "fit_radio_calibration"]
 
 RELIABILITY = 0.97
 """Share of true sources among the detections that the threshold shall give."""
@@ -48,6 +50,13 @@ MARGIN = 0.005
 
 CANDIDATE_SCORE = 0.25
 """Score that the pixels of a candidate have while a model is calibrated."""
+
+RANGE_MARGIN = 0.2
+"""How far beyond the range of the simulated images another may lie, as a share of that range: a few
+dozen images do not show the last of it."""
+
+RATIOS = ("correlation", "depth")
+"""Statistics that are factors on what is expected."""
 
 CLASS_SNR = 4.0
 """Peak S/N from which sources were labelled in training, and have a class to calibrate."""
@@ -93,7 +102,7 @@ def calibrate_radio(
         If there are too few true or false detections to fit anything.
     """
     raw = replace(model, calibration=raw_calibration(candidate_threshold))
-    detections = {}
+    detections, images = {}, []
     for mix in ("physical", "balanced"):
         plan = RadioPlan(
             n_images=n_images, shape=shape, seed=seed, stream="calibration", setups=setups, mix=mix
@@ -102,11 +111,13 @@ def calibrate_radio(
             raw, plan, protocol=protocol, catalogue=catalogue, progress=progress
         )
         detections[mix] = tables.detections
+        images.append(tables.images)
     return fit_radio_calibration(
         detections["physical"],
         detections["balanced"],
         candidate_threshold=candidate_threshold,
         reliability=reliability,
+        image_range=fit_image_range(vstack(images)),
     )
 
 
@@ -116,6 +127,7 @@ def fit_radio_calibration(
     *,
     candidate_threshold: float,
     reliability: float = RELIABILITY,
+    image_range: tuple[tuple[float, float], ...] = (),
 ) -> Calibration:
     """Fit every number of a calibration.
 
@@ -128,6 +140,8 @@ def fit_radio_calibration(
         Score down to which they were made.
     reliability : float
         Share of true sources among the detections to reach.
+    image_range : tuple of (float, float)
+        From `fit_image_range`.
 
     Returns
     -------
@@ -161,7 +175,44 @@ def fit_radio_calibration(
         position_floor=position_floor,
         flux_scale=flux_scale,
         flux_floor=flux_floor,
+        image_range=image_range,
     )
+
+
+def fit_image_range(images: QTable) -> tuple[tuple[float, float], ...]:
+    """Give the range outside which an image is unlike the simulated ones.
+
+    Parameters
+    ----------
+    images : QTable
+        One row per image, with columns named as `psseg.likeness.IMAGE_STATISTICS`, not-a-number
+        where an image says nothing.
+
+    Returns
+    -------
+    tuple of (float, float)
+        Least and largest value of each statistic, widened on either side by a fifth of their
+        distance; of those that are ratios, of the distance of their logarithms. Empty where one of
+        them was never measured.
+    """
+    limits = []
+    for name in IMAGE_STATISTICS:
+        values = column(images, name) if name in images.colnames else np.array([])
+        values = values[np.isfinite(values)]
+        if not len(values):
+            return ()
+        limits.append(_widened(values, ratio=name in RATIOS))
+    return tuple(limits)
+
+
+def _widened(values: NDArray[np.float64], *, ratio: bool) -> tuple[float, float]:
+    """Give the range of values with a margin."""
+    if ratio:
+        low, high = _widened(np.log(values), ratio=False)
+        return float(np.exp(low)), float(np.exp(high))
+    low, high = float(values.min()), float(values.max())
+    margin = RANGE_MARGIN * (high - low)
+    return low - margin, high + margin
 
 
 def _whole(detections: QTable) -> QTable:
@@ -171,15 +222,19 @@ def _whole(detections: QTable) -> QTable:
 
 
 def _fit_errors(detections: QTable) -> tuple[float, float, float, float]:
-    """Fit scale and floor of the errors of positions and of fluxes, on points clear of others."""
-    points = detections[~flag_column(detections, "TRUE_EXTENDED") & clear_rows(detections)]
+    """Fit scale and floor of the errors of positions and of fluxes, on points.
+
+    Those with a faint neighbour in the beam are among them: nobody can tell them from others. Such
+    blends make tails, so that only the 68 % share is asked for.
+    """
+    points = detections[~flag_column(detections, "TRUE_EXTENDED")]
     snr, beams_off = column(points, "SNR"), column(points, "BEAMS_OFF")
     beam = column(points, "SEPARATION", u.deg) / beams_off
     axes = np.hypot(column(points, "e_ra", u.deg), column(points, "e_dec", u.deg)) / np.sqrt(2)
     flux, error = column(points, "int_flux", u.Jy), column(points, "e_int_flux", u.Jy)
     offset = 1 - column(points, "TRUE_INT_FLUX", u.Jy) / flux
     return (
-        *fit_position_errors(beams_off, SIGMA_68 * axes / beam, snr),
+        *fit_position_errors(beams_off, SIGMA_68 * axes / beam, snr, tails=False),
         *fit_flux_errors(offset, error / flux, snr),
     )
 

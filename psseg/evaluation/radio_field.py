@@ -201,7 +201,8 @@ class RadioField:
         one, two = KDTree(pixels).query_pairs(reach, output_type="ndarray").T
         one, two = np.concatenate([one, two]), np.concatenate([two, one])
         weight = np.exp(-2 * np.log(2) * self.beams_off(self.positions, one, two) ** 2)
-        return np.bincount(one, weights=self.snr[two] * weight, minlength=len(pixels))
+        light = np.bincount(one, weights=self.snr[two] * weight, minlength=len(pixels))
+        return light.astype(float)
 
     def beams_off(
         self, coords: SkyCoord, rows: NDArray[np.int64], truths: NDArray[np.int64]

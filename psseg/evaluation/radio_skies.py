@@ -7,13 +7,13 @@ random numbers, derived from the seed, the purpose and the image's number alone.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from astropy.table import QTable, vstack
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from psseg.errors import PssegError
 from psseg.evaluation.matching import MatchedTables
@@ -28,6 +28,7 @@ from psseg.evaluation.radio_matching import match_radio
 from psseg.evaluation.radio_reference import draw_reference
 from psseg.evaluation.radio_scores import RadioScores, score_radio_tables
 from psseg.evaluation.skies import STREAMS, with_selection
+from psseg.progress import Progress
 from psseg.sky.radio_simulation import (
     Observation,
     SimulatedImage,
@@ -48,6 +49,7 @@ __all__ = [
     "CatalogueFunction",
     "RadioEvaluation",
     "RadioPlan",
+    "RadioTables",
     "catalogue_radio_sky",
     "evaluate_radio",
 ]
@@ -57,6 +59,19 @@ ANY_SETUP = "any"
 
 RADIO = 0x726164
 """Key that keeps the random numbers of radio images apart from those of counts maps."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RadioTables(MatchedTables):
+    """Matched tables of radio images, and what the images are like.
+
+    Parameters
+    ----------
+    images : QTable
+        One row per image: IMAGE, SETUP, and `psseg.likeness.IMAGE_STATISTICS` where they are known.
+    """
+
+    images: QTable
 
 
 class Catalogued(Protocol):
@@ -69,6 +84,10 @@ class Catalogued(Protocol):
     @property
     def segments(self) -> SegmentationImage:
         """Their pixels."""
+
+    @property
+    def statistics(self) -> Mapping[str, float]:
+        """What the image is like, by `psseg.likeness.IMAGE_STATISTICS`; empty where unknown."""
 
 
 class CatalogueFunction(Protocol):
@@ -218,7 +237,7 @@ def catalogue_radio_sky(
     catalogue: CatalogueFunction | None = None,
     bayes: bool = False,
     progress: bool = False,
-) -> MatchedTables:
+) -> RadioTables:
     """Simulate images, catalogue them down to the candidates, and match them with their truth.
 
     Parameters
@@ -232,7 +251,7 @@ def catalogue_radio_sky(
 
     Returns
     -------
-    MatchedTables
+    RadioTables
         Detections hold every candidate, SELECTED those that pass the threshold, with IMAGE,
         SETUP, LEVER_ARM, and with `bayes` the classes B_* (Bayes) and C_* (cuts) of the true
         source of each.
@@ -246,10 +265,11 @@ def catalogue_radio_sky(
     if not isinstance(survey, ContinuumSurvey):
         raise PssegError(f"model {model.name}: made for {survey.name}, want one of radio images")
     run = catalogue if catalogue is not None else _default_catalogue()
-    done = []
-    for number in tqdm(range(plan.n_images), desc="images", unit="image", disable=not progress):
+    done, images = [], []
+    for number in Progress(range(plan.n_images), desc="images", unit="image", disable=not progress):
         simulated, observation = plan.simulate(survey, number)
-        tables = _match(simulated, run, model, protocol)
+        tables, statistics = _match(simulated, run, model, protocol)
+        images.append({"IMAGE": number, "SETUP": plan.setup(number), **statistics})
         if bayes:
             _add_limits(tables, simulated, observation, survey, plan, number)
         for table in (tables.detections, tables.truths):
@@ -257,7 +277,8 @@ def catalogue_radio_sky(
             table["SETUP"] = np.full(len(table), plan.setup(number), dtype="U16")
             table["LEVER_ARM"] = np.full(len(table), simulated.image.lever_arm)
         done.append(tables)
-    return MatchedTables(
+    return RadioTables(
+        images=QTable(rows=images),
         detections=vstack([tables.detections for tables in done], metadata_conflicts="silent"),
         truths=vstack([tables.truths for tables in done], metadata_conflicts="silent"),
     )
@@ -272,10 +293,10 @@ def _default_catalogue() -> CatalogueFunction:
 
 def _match(
     simulated: SimulatedImage, run: CatalogueFunction, model: Model, protocol: RadioProtocol
-) -> MatchedTables:
-    """Catalogue and match one image."""
+) -> tuple[MatchedTables, Mapping[str, float]]:
+    """Catalogue and match one image; give what it is like too."""
     result = run(simulated.image, model, keep_candidates=True)
-    return match_radio(
+    tables = match_radio(
         with_selection(result.table, model.calibration),
         simulated.truth,
         simulated.image,
@@ -283,6 +304,7 @@ def _match(
         segments=result.segments.data,
         protocol=protocol,
     )
+    return tables, result.statistics
 
 
 def _add_limits(

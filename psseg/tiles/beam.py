@@ -22,6 +22,7 @@ __all__ = [
     "angle_towards_north",
     "beam_from_covariance",
     "common_beam",
+    "middle_scale",
     "north_angle",
 ]
 
@@ -166,6 +167,36 @@ def common_beam(beams: Sequence[Beam]) -> Beam:
     return min(candidates, key=lambda beam: beam.major * beam.minor)
 
 
+def middle_scale(wcs: WCS, shape: tuple[int, int]) -> float:
+    """Give the side of a square of a pixel's area in the middle of an image.
+
+    Parameters
+    ----------
+    wcs : astropy.wcs.WCS
+        Two celestial axes.
+    shape : tuple of int
+        Rows and columns.
+
+    Returns
+    -------
+    float
+        Geometric mean of the two axes of the local Jacobian, deg; that of the reference pixel where
+        the middle lies off the projection.
+
+    Notes
+    -----
+    The header's CDELT holds at the reference pixel alone. A SIN image that lies 24 deg from it, as
+    the mosaics of southern surveys do from the pole, has pixels larger by 1 / cos 24 deg in area.
+    """
+    x, y = (shape[1] - 1) / 2, (shape[0] - 1) / 2
+    steps = np.array([[-0.5, 0], [0.5, 0], [0, -0.5], [0, 0.5]])
+    places = _directions(wcs, x + steps[:, 0], y + steps[:, 1])
+    area = np.linalg.norm(np.cross(places[1] - places[0], places[3] - places[2]))
+    if not (np.isfinite(area) and area > 0):
+        return float(np.sqrt(proj_plane_pixel_area(wcs)))
+    return float(np.rad2deg(np.sqrt(area)))
+
+
 def north_angle(wcs: WCS, shape: tuple[int, int]) -> float:
     """Give the direction of ICRS north in the middle of an image.
 
@@ -205,6 +236,16 @@ def angle_towards_north(wcs: WCS, position: SkyCoord) -> float:
     x_north, y_north = position.directional_offset_by(0 * u.deg, step).to_pixel(wcs)
     angle = np.rad2deg(np.arctan2(x - x_north, y_north - y))
     return float(angle) if np.isfinite(angle) else 0.0
+
+
+def _directions(wcs: WCS, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give the unit vectors of pixel positions in the image's own frame, (n, 3)."""
+    world = np.deg2rad(wcs.wcs_pix2world(np.stack([x, y], axis=-1), 0))
+    longitude, latitude = world[:, wcs.wcs.lng], world[:, wcs.wcs.lat]
+    across = np.cos(latitude)
+    return np.stack(
+        [across * np.cos(longitude), across * np.sin(longitude), np.sin(latitude)], axis=-1
+    )
 
 
 def _widened(beam: Beam, others: Sequence[Beam]) -> Beam:

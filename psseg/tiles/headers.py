@@ -148,6 +148,10 @@ def celestial_wcs(header: fits.Header, *, name: str) -> WCS:
                 f"{name}: no celestial WCS (CTYPE1 and CTYPE2 are {axes}); "
                 "psseg must know where the pixels lie on the sky"
             )
+        if wcs.wcs.lng != 0:
+            raise PssegError(
+                f"{name}: its first axis is {wcs.wcs.ctype[0]}, the latitude; transpose the image"
+            )
         if wcs.has_distortion:
             raise PssegError(f"{name}: its WCS has distortions, which psseg does not follow")
         return _plain(wcs)

@@ -20,7 +20,7 @@ from psseg.errors import PssegError
 from psseg.tiles.noise import Noise
 from psseg.tiles.radio_image import RadioImage
 
-__all__ = ["TYPICAL_INDEX", "NetworkPlanes", "network_planes", "to_image_grid"]
+__all__ = ["TYPICAL_INDEX", "NetworkPlanes", "beam_pixels", "network_planes", "to_image_grid"]
 
 TYPICAL_INDEX = -0.8
 """Spectral index, S ~ nu^alpha, of a source without tilt: between that of steep-spectrum AGN and
@@ -115,6 +115,24 @@ def network_planes(image: RadioImage, noise: Noise) -> NetworkPlanes:
             data /= _noise_ratio(read, image.shape, data)
         planes.present[index] = True
     return planes
+
+
+def beam_pixels(image: RadioImage, planes: NetworkPlanes) -> tuple[float, float, float]:
+    """Give the beam of the reference plane on the network's grid.
+
+    Parameters
+    ----------
+    image : RadioImage
+    planes : NetworkPlanes
+        Made of it.
+
+    Returns
+    -------
+    tuple of float
+        Major and minor axis, pixels of the network, and the angle from +y towards -x, deg.
+    """
+    beam, scale = image.beams[0], planes.zoom / image.pixel_scale
+    return beam.major * scale, beam.minor * scale, beam.angle + image.rotation
 
 
 def to_image_grid(values: NDArray, planes: NetworkPlanes, shape: tuple[int, int]) -> NDArray:
@@ -257,15 +275,24 @@ def _nearest(n: int, zoom: float) -> NDArray[np.intp]:
 def _lanczos_weights(n: int, zoom: float) -> sparse.csr_array:
     if zoom == 1:
         return sparse.eye_array(n, dtype=np.float32, format="csr")
-    return _weights(n, _length(n, zoom), zoom, _lanczos, 3)
+    return _weights(n, _length(n, zoom), zoom, _lanczos, 3, least=0.5)
 
 
 def _weights(
-    n_in: int, n_out: int, zoom: float, kernel: Kernel, reach: int, *, width: float | None = None
+    n_in: int,
+    n_out: int,
+    zoom: float,
+    kernel: Kernel,
+    reach: int,
+    *,
+    width: float | None = None,
+    least: float = 0.0,
 ) -> sparse.csr_array:
     """Give the weights, shape (n_out, n_in), of a kernel that is 0 from `reach` times `width` on.
 
-    The default width is that of the larger of both pixels. What lies outside the input is left out.
+    The default width is that of the larger of both pixels. What lies outside the input is left out,
+    and the rest raised to the full sum; of no less than the share `least`, so that a last pixel of
+    which the input covers a sliver does not see the side lobes of a kernel alone.
     """
     width = max(1.0, 1 / zoom) if width is None else width
     centre = (np.arange(n_out) + 0.5) / zoom - 0.5
@@ -273,7 +300,7 @@ def _weights(
     index = np.floor(centre - reach * width).astype(int)[:, None] + taps
     weights = kernel((index - centre[:, None]) / width)
     weights[(index < 0) | (index >= n_in)] = 0
-    weights /= weights.sum(axis=1, keepdims=True)
+    weights /= np.maximum(weights.sum(axis=1, keepdims=True), least * width)
     used = weights != 0
     row = np.broadcast_to(np.arange(n_out)[:, None], index.shape)
     entries = weights[used].astype(np.float32), (row[used], index[used])

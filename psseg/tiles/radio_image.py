@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.wcs import WCS
-from astropy.wcs.utils import proj_plane_pixel_area
 from numpy.typing import ArrayLike, NDArray
 
 from psseg.errors import PssegError
-from psseg.tiles.beam import Beam, north_angle
+from psseg.tiles.beam import Beam, middle_scale, north_angle
 
 __all__ = ["RadioImage"]
 
@@ -93,8 +92,8 @@ class RadioImage:
 
     @property
     def pixel_scale(self) -> float:
-        """Side of a square of a pixel's area at the reference pixel, deg."""
-        return float(np.sqrt(proj_plane_pixel_area(self.wcs)))
+        """Side of a square of a pixel's area in the middle of the image, deg."""
+        return middle_scale(self.wcs, self.shape)
 
     @property
     def lever_arm(self) -> float:

@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS
-from astropy.wcs.utils import pixel_to_pixel, proj_plane_pixel_area
+from astropy.wcs.utils import pixel_to_pixel
 from numpy.typing import NDArray
 from reproject import reproject_interp
 
-from psseg.tiles.beam import Beam, north_angle
+from psseg.tiles.beam import Beam, middle_scale, north_angle
 from psseg.tiles.convolution import convolve
 from psseg.tiles.headers import find_image, open_fits
 from psseg.tiles.radio_headers import ImageHeader
@@ -54,8 +54,8 @@ class Grid:
 
     @property
     def pixel_scale(self) -> float:
-        """Side of a pixel, deg."""
-        return float(np.sqrt(proj_plane_pixel_area(self.wcs)))
+        """Side of a square of a pixel's area in the middle, deg."""
+        return middle_scale(self.wcs, self.shape)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from psseg.tiles.beam import Beam
 from psseg.tiles.radio_image import RadioImage
 
 __all__ = ["Region", "cut_regions", "overlapping_spans", "release_memory"]
@@ -66,7 +67,8 @@ class Region:
     def cut(self, image: RadioImage) -> RadioImage:
         """Give the window of an image, without a copy of its planes.
 
-        The beams keep their angle to the pixels, which is that in the middle of the whole image.
+        The beams keep their size and angle in pixels, which are those in the middle of the whole
+        image.
         """
         if self.window == self.core:
             return image
@@ -77,7 +79,11 @@ class Region:
             wcs=image.wcs[self.window],
         )
         turned = image.rotation - part.rotation
-        beams = tuple(replace(beam, angle=beam.angle + turned) for beam in image.beams)
+        larger = part.pixel_scale / image.pixel_scale
+        beams = tuple(
+            Beam(major=beam.major * larger, minor=beam.minor * larger, angle=beam.angle + turned)
+            for beam in image.beams
+        )
         return replace(part, beams=beams)
 
     def owns(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -5,13 +5,19 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from astropy import units as u
+from astropy.table import QTable
 from photutils.segmentation import SegmentationImage
-from radio_tables import detections_at
+from radio_tables import ARCSEC, BEAM, detections_at
 from scipy import ndimage
 
 from psseg.catalogue.probability import source_probability
 from psseg.errors import PssegError
-from psseg.evaluation.radio_calibration import calibrate_radio, fit_radio_calibration
+from psseg.evaluation.radio_calibration import (
+    calibrate_radio,
+    fit_image_range,
+    fit_radio_calibration,
+)
 from psseg.evaluation.radio_skies import RadioPlan, catalogue_radio_sky, evaluate_radio
 from psseg.survey.survey import load_survey
 
@@ -38,7 +44,8 @@ def islands(image, model, *, keep_candidates=False):
     for name, values in (("ra", coords.ra), ("dec", coords.dec), ("GLAT", coords.galactic.b)):
         table[name] = values.deg * table[name].unit
     table["SEGMENT"] = np.arange(1, n + 1)
-    return SimpleNamespace(table=table, segments=SegmentationImage(label))
+    statistics = {"correlation": 1.0, "ringing": rms, "depth": 1.0, "sources": np.mean(label > 0)}
+    return SimpleNamespace(table=table, segments=SegmentationImage(label), statistics=statistics)
 
 
 def test_an_island_finder_finds_what_is_bright_and_little_of_what_is_faint(model):
@@ -125,6 +132,10 @@ def made_detections(rng, n, *, share_real, certainty=0.8):
     table["MATCHED"], table["TRUE_CLASS"] = real, np.where(real, classes, "")
     table["TRUE_SNR"] = np.where(real, 10.0, np.nan)
     table["COUNTED"], table["FRAGMENT"] = np.ones(n, dtype=bool), np.zeros(n, dtype=bool)
+    off = np.where(real, np.hypot(*rng.normal(scale=0.5, size=(2, n))), np.nan)
+    table["SEPARATION"], table["BEAMS_OFF"] = off * ARCSEC * u.deg, off / BEAM
+    table["TRUE_INT_FLUX"] = table["int_flux"] + rng.normal(size=n) * table["e_int_flux"]
+    table["TRUE_EXTENDED"] = np.zeros(n, dtype=bool)
     return table
 
 
@@ -142,6 +153,8 @@ def test_the_threshold_gives_the_asked_reliability_and_is_the_same_at_all_latitu
     assert detections["MATCHED"][probability >= low].mean() >= 0.95
     assert calibration.latitude_split == 0
     assert min(calibration.source_coefficients[1:]) >= 0
+    assert calibration.position_scale == pytest.approx(1, abs=0.2)
+    assert calibration.flux_scale == pytest.approx(1, abs=0.2)
     assert calibration.candidate_threshold == 0.25
 
 
@@ -150,6 +163,26 @@ def test_classes_that_are_always_right_are_made_more_certain():
     detections = made_detections(rng, 90, share_real=0.6, certainty=0.5)
     calibration = fit_radio_calibration(detections, detections, candidate_threshold=0.25)
     assert calibration.temperature < 0.7
+
+
+def test_the_range_of_images_is_wider_than_what_was_seen_and_leaves_out_what_says_nothing():
+    images = QTable(
+        {
+            "correlation": [0.5, 2.0, np.nan],
+            "ringing": [0.0, 0.1, np.nan],
+            "depth": [1.0, 1.0, np.nan],
+            "sources": [0.0, 0.1, 0.4],
+        }
+    )
+    (low, high), ringing, depth, sources = fit_image_range(images)
+    assert (low, high) == pytest.approx((0.5 / 4**0.2, 2.0 * 4**0.2))
+    assert ringing == pytest.approx((-0.02, 0.12))
+    assert depth == (1.0, 1.0)
+    assert sources == pytest.approx((-0.08, 0.48))
+
+
+def test_without_measured_images_there_is_no_range():
+    assert fit_image_range(QTable({"IMAGE": [1, 2]})) == ()
 
 
 def test_fragments_do_not_count_in_a_calibration():

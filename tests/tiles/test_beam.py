@@ -5,12 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
+from astropy.wcs import WCS
 from hypothesis import given
 from hypothesis import strategies as st
-from small_radio import measured_beam, point_sources, small_wcs
+from small_radio import measured_beam, point_sources, radio_header, small_wcs
 
 from psseg.errors import PssegError
-from psseg.tiles.beam import Beam, beam_from_covariance, common_beam, north_angle
+from psseg.tiles.beam import (
+    Beam,
+    beam_from_covariance,
+    common_beam,
+    middle_scale,
+    north_angle,
+)
 
 lengths = st.floats(1.0, 20.0)
 angles = st.floats(-90.0, 90.0)
@@ -83,6 +90,44 @@ def test_crossed_beams_have_a_circle_in_common():
 def test_nearly_aligned_beams_keep_their_shape():
     common = common_beam([Beam(major=9, minor=5, angle=0), Beam(major=8.9, minor=4.9, angle=4)])
     assert common.minor < 5.2
+
+
+def side_by_area(wcs, shape, half=3):
+    """Give a pixel's side from the solid angle of the square between four pixels."""
+    x, y = (shape[1] - 1) / 2, (shape[0] - 1) / 2
+    corners = SkyCoord.from_pixel(
+        [x - half, x + half, x + half, x - half], [y - half, y - half, y + half, y + half], wcs
+    )
+    a, b, c, d = (corner.cartesian.xyz.value for corner in corners)
+    return np.rad2deg(np.sqrt(np.linalg.norm(np.cross(c - a, d - b)) / 2)) / (2 * half)
+
+
+@pytest.mark.parametrize(
+    "cards",
+    [
+        {},
+        {"CRPIX1": 30000.0, "CRPIX2": -20000.0},
+        {"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRPIX2": -30000.0},
+        {"CTYPE1": "RA---CAR", "CTYPE2": "DEC--CAR", "CRVAL2": 0.0, "CRPIX2": 90000.0},
+        {"CDELT1": -3 / 3600, "CDELT2": 2 / 3600, "CROTA2": 25.0},
+        {"CTYPE1": "GLON-SIN", "CTYPE2": "GLAT-SIN", "CRPIX1": 30000.0},
+    ],
+)
+def test_the_scale_is_that_of_the_middle_whatever_the_projection(cards):
+    header = radio_header((60, 80), **cards)
+    wcs = WCS(header).celestial
+    assert middle_scale(wcs, (60, 80)) == pytest.approx(side_by_area(wcs, (60, 80)), rel=1e-6)
+
+
+def test_a_slant_orthographic_pixel_is_larger_by_the_cosine_of_its_distance():
+    far = small_wcs(CRPIX1=40.5 + np.sin(np.deg2rad(24)) * np.rad2deg(1) * 1800)
+    expected = 2 / 3600 / np.sqrt(np.cos(np.deg2rad(24)))
+    assert middle_scale(far, (60, 80)) == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_scale_off_the_projection_is_that_of_the_reference_pixel():
+    off = small_wcs(CRPIX1=200000.0)
+    assert middle_scale(off, (60, 80)) == pytest.approx(2 / 3600)
 
 
 def test_north_is_up_where_it_is():

@@ -103,6 +103,14 @@ def test_noise_of_the_beam_keeps_its_rms(fwhm):
     assert planes.data[0].std() == pytest.approx(image.planes[0].std(), rel=0.03)
 
 
+def test_a_last_pixel_that_covers_a_sliver_is_no_noisier_than_the_others():
+    image = radio_image(np.random.default_rng(3).normal(size=(901, 900)), fwhm=18.0)
+    data = network_planes(image, flat_noise(image)).data[0]
+    assert data.shape[0] * 4.5 > 904
+    for border in (data[-1], data[:, -1]):
+        assert border.std() < 1.6
+
+
 def test_noise_of_single_pixels_is_scaled_to_unit_rms():
     image = radio_image(np.random.default_rng(3).normal(size=(900, 900)), fwhm=18.0)
     planes = network_planes(image, flat_noise(image))

@@ -30,6 +30,14 @@ def test_what_an_image_says_of_itself():
     assert found.rotation == pytest.approx(0, abs=0.01)
 
 
+def test_scale_and_rotation_are_those_of_its_middle():
+    far = image(wcs=small_wcs(CRVAL2=-90.0, CRPIX1=-20000.0, CRPIX2=30.5))
+    away = far.pixel_to_sky(39.5, 29.5).separation(far.pixel_to_sky(-20001.0, 29.5))
+    assert 11 < away.deg < 12
+    assert far.pixel_scale == pytest.approx(2 / 3600 / np.sqrt(np.cos(away.rad)), rel=1e-6)
+    assert abs(far.rotation) == pytest.approx(90, abs=0.01)
+
+
 def test_planes_become_float32():
     assert image(planes=np.zeros((3, 60, 80))).planes.dtype == np.float32
 
