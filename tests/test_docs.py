@@ -5,26 +5,13 @@ from __future__ import annotations
 import configparser
 import re
 import shlex
-from pathlib import Path
 
 import click
 import pytest
+from documents import DOCUMENTS, README, ROOT, blocks, psseg_lines
 
 import psseg
 from psseg.cli import main
-
-ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text("utf-8")
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-
-
-def blocks(text, language):
-    return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
-
-
-def psseg_lines(text):
-    joined = text.replace("\\\n", " ")
-    return re.findall(r"^\s*(?:\$ )?(?:.*&& )?(psseg .*)$", joined, flags=re.MULTILINE)
 
 
 def commands(group=main, name=()):
@@ -78,7 +65,7 @@ def test_every_command_is_in_the_reference():
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_commands_in_the_documents_parse(path):
     text = path.read_text("utf-8")
-    for block in blocks(text, "console") + blocks(text, "bash"):
+    for block in blocks(text, "console") + blocks(text, "bash") + blocks(text, "sh"):
         for line in psseg_lines(block):
             parse(line)
 
@@ -89,18 +76,32 @@ def test_the_first_two_blocks_install_demonstrate_and_test():
     assert second.strip() == "pip install '.[test]' && pytest"
 
 
-def test_python_in_the_readme_uses_names_that_exist():
-    for block in blocks(README, "python"):
-        imports = [line for line in block.splitlines() if line.startswith("from psseg")]
-        assert imports
-        compile(block, "README.md", "exec")
-        exec("\n".join(imports), {})
-
-
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_links_between_documents_lead_somewhere(path):
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", path.read_text("utf-8")):
-        assert (path.parent / target).exists(), f"{path.name} links to {target}"
+    for target, part in re.findall(
+        r"\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)", path.read_text("utf-8")
+    ):
+        linked = path.parent / target if target else path
+        assert linked.exists(), f"{path.name} links to {target}"
+        assert not part or part in headings(linked), f"{path.name} links to {target}#{part}"
+
+
+def headings(path):
+    """Give what GitHub calls the headings of a page in links."""
+    lines = re.findall(r"^#+ (.+)$", path.read_text("utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", line.lower()).replace(" ", "-") for line in lines}
+
+
+def test_every_page_is_in_the_index():
+    index = (ROOT / "docs" / "index.md").read_text("utf-8")
+    for path in (ROOT / "docs").glob("*.md"):
+        assert path.name == "index.md" or f"({path.name})" in index
+
+
+def test_pictures_are_small_and_shown():
+    for path in (ROOT / "docs" / "gallery").glob("*.png"):
+        assert path.stat().st_size < 150_000
+        assert f"docs/gallery/{path.name}" in README
 
 
 def test_the_packages_of_the_wheel_are_those_of_the_tree():
