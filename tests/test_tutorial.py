@@ -81,7 +81,7 @@ def field(folder, truth_teller, sky_files, monkeypatch):
     """Give a user's folder: a counts map, its exposure and catalogue, and a radio image."""
 
     def load(name):
-        return load_model("radio") if str(name) == "radio" else truth_teller
+        return load_model("radio") if Path(name).name == "radio" else truth_teller
 
     monkeypatch.setattr("psseg.pipeline.load_model", load)
     monkeypatch.setattr("psseg.network.store.load_model", load)

@@ -59,6 +59,9 @@ COUNTS = (5e4, 1.6e4, 2090.0, 327.0, 88.6, 27.8, 7.9, 2.0, 0.24, 0.0079)
 AJ 125, 465), above 1 Jy de Zotti et al. (2010, A&ARv 18, 1), below 50 uJy Matthews et al. (2021,
 ApJ 909, 193)."""
 
+SPARED = 5
+"""Compact segments that one radio galaxy may have: core, hot spots, knots of its jets."""
+
 COUNTED_FREQUENCY = 1.4e9
 TYPICAL_INDEX = -0.72
 """Of steep-spectrum sources, S ~ nu^alpha (Bonato et al. 2021, MNRAS 500, 22)."""
@@ -129,32 +132,73 @@ def associated_segments(
     the network sees a source from peak to peak, and the border is brighter than the two as points
     would make it. Segments farther apart are joined where the counts of radio sources let expect
     less than 0.01 unrelated sources as bright as the fainter one and as near, and one of the two
-    is resolved and reaches towards the other. This needs the frequency. What is linked through
+    is resolved and reaches towards the other. This needs the frequency. Where the image itself has
+    more compact sources than the counts say, in a cluster or with a wrong unit, they expect as much
+    more. What is linked through
     others is one source: core and lobes by way of the jets. What was joined is looked at again as
     one segment: the flux of a lobe in pieces tells more than that of each.
     """
-    if segments.n_labels < 2:
-        return segments
-    pixels = list_pixels(segments)
-    shapes = _measure_shapes(pixels, image, planes)
-    density = _density(shapes.jansky, image.frequencies[0])
-    density *= (image.pixel_scale / planes.zoom) ** 2
-    touching = _bridges(pixels, segments, shapes, density, planes.data[0], source_probability)
-    links = np.concatenate([touching, _neighbours(shapes, density)])
+    density = None
+    while segments.n_labels > 1:
+        pixels = list_pixels(segments)
+        shapes = _measure_shapes(pixels, image, planes)
+        density = density or _density(shapes, image, np.count_nonzero(~planes.mask) / planes.zoom**2)
+        scale = image.pixel_scale / planes.zoom
+        crowd = density.brighter_than(shapes.jansky) * scale**2
+        touching = _bridges(pixels, segments, shapes, crowd, planes.data[0], source_probability)
+        joined = _join(pixels, segments, np.concatenate([touching, _neighbours(shapes, crowd)]))
+        if joined.n_labels == segments.n_labels:
+            break
+        segments = joined
+    return segments
+
+
+def _join(pixels: SegmentPixels, segments: SegmentationImage, links: Integers) -> SegmentationImage:
     graph = coo_array((np.ones(len(links)), links.T), shape=(segments.n_labels,) * 2)
     number = connected_components(graph, directed=False)[1]
     joined = np.zeros(segments.shape, dtype=np.int32)
     joined[pixels.rows, pixels.columns] = number[pixels.owner] + 1
-    result = SegmentationImage(joined)
-    if result.n_labels == segments.n_labels:
-        return result
-    return associated_segments(result, image, planes, source_probability)
+    return SegmentationImage(joined)
 
 
-def _density(flux: Floats, frequency: float) -> Floats:
-    """Give the sources per deg2 brighter than these, NaN where flux or frequency is unknown."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Density:
+    """How many sources there are: the published counts, times how crowded this image is.
+
+    `crowding` holds from the flux of the same place in `flux`, ascending, in Jy, to the next.
+    """
+
+    frequency: float
+    flux: Floats
+    crowding: Floats
+
+    def brighter_than(self, flux: Floats) -> Floats:
+        """Give the sources per deg2, NaN where flux or frequency is unknown."""
+        factor = np.r_[1.0, self.crowding][np.searchsorted(self.flux, flux, side="right")]
+        return _published_density(flux, self.frequency) * factor
+
+
+def _published_density(flux: Floats, frequency: float) -> Floats:
     counted = flux * (COUNTED_FREQUENCY / frequency) ** TYPICAL_INDEX
     return np.exp(np.interp(np.log(counted), np.log(COUNTED_FLUX), np.log(COUNTS)))
+
+
+def _density(shapes: _Shapes, image: RadioImage, n_pixels: float) -> _Density:
+    """Give the density of sources, with the crowding that the compact segments show.
+
+    Lobes are resolved and do not count, nor do as many compact ones as a radio galaxy may have, lest
+    the pieces of the only one in a small image keep each other apart. Where faint sources are too
+    many, so are the bright ones, of which there are too few to tell.
+    """
+    compact = shapes.bright() & (shapes.flux < RESOLVED * shapes.peak) & np.isfinite(shapes.jansky)
+    flux = np.sort(shapes.jansky[compact])
+    expected = _published_density(flux, image.frequencies[0]) * n_pixels * image.pixel_scale**2
+    found = np.arange(len(flux), 0, -1) - SPARED
+    return _Density(
+        frequency=image.frequencies[0],
+        flux=flux,
+        crowding=np.maximum.accumulate(np.fmax(found / np.maximum(expected, 1e-9), 1.0)),
+    )
 
 
 def _measure_shapes(pixels: SegmentPixels, image: RadioImage, planes: NetworkPlanes) -> _Shapes:
