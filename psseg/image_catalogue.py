@@ -19,7 +19,11 @@ from threadpoolctl import threadpool_limits
 
 from psseg.catalogue.attenuation import correct_fluxes
 from psseg.catalogue.classification import apply_priors, class_scores
-from psseg.catalogue.probability import calibrated_classes, source_probability
+from psseg.catalogue.probability import (
+    calibrated_classes,
+    combined_classes,
+    source_probability,
+)
 from psseg.catalogue.radio_association import associated_segments
 from psseg.catalogue.radio_errors import calibrate_errors
 from psseg.catalogue.radio_measurement import measure_image
@@ -27,10 +31,11 @@ from psseg.catalogue.radio_table import build_radio_catalogue
 from psseg.catalogue.segment_map import SegmentMap, list_segments
 from psseg.catalogue.segmentation import find_segments
 from psseg.likeness import image_statistics, tell_unlike, unlike_statistics
-from psseg.network.store import Model
+from psseg.network.store import Calibration, Model
 from psseg.priors import class_priors
 from psseg.progress import Progress
-from psseg.survey.classes import CLASS_NAMES
+from psseg.radio_classes import measured_classes
+from psseg.survey.classes import CLASS_NAMES, SOURCE_CLASSES
 from psseg.tiles.image_noise import ImageNoise
 from psseg.tiles.network_planes import (
     NetworkPlanes,
@@ -95,14 +100,14 @@ class _Found:
         Of the region's window.
     probability : numpy.ndarray of float32, shape (n_pixels,)
         Of each pixel of the segments, to belong to a source.
-    likelihoods : numpy.ndarray, shape (n_segments, 3)
-        Of the classes, in the order of the labels.
+    class_scores : numpy.ndarray, shape (n_segments, 3)
+        What the network says of the classes, in the order of the labels.
     """
 
     region: Region
     segments: SegmentMap
     probability: NDArray[np.float32]
-    likelihoods: NDArray[np.float64]
+    class_scores: NDArray[np.float64]
 
     def probability_map(self) -> NDArray[np.float32]:
         """Probabilities in the window, 0 outside the segments."""
@@ -136,8 +141,8 @@ def catalogue_image(
     attenuation : numpy.ndarray, shape (n_y, n_x), optional
         Of the primary beam, 0 to 1: fluxes are divided by it. NaN where it is too small.
     keep_candidates : bool
-        Keep what the threshold would leave out, and the columns SOURCE_SCORE, X and Y, for
-        calibration and evaluation.
+        Keep what the threshold would leave out, and for calibration and evaluation the columns
+        SOURCE_SCORE, X, Y, and M_*, what the measured numbers say of the classes.
     strict : bool
         Refuse an image unlike those the network was trained on, instead of flagging it.
     progress : bool
@@ -179,12 +184,14 @@ def catalogue_image(
     if unlike:
         tell_unlike(image.name, model.name, ", ".join(unlike), strict=strict)
     with threadpool_limits(limits=1, user_api="blas"):
-        measured, components, likelihoods, segments = _measure(
+        measured, components, scores, segments = _measure(
             image, noise, searched, unlike_training=bool(unlike)
         )
     if attenuation is not None:
         correct_fluxes(measured, components, attenuation)
     calibration = model.calibration
+    numbers = measured_classes(measured, image, model.survey)
+    likelihoods = _class_likelihoods(scores, numbers, calibration)
     for table in (measured, components):
         calibrate_errors(
             table,
@@ -207,6 +214,8 @@ def catalogue_image(
     if keep_candidates:
         for name in ("SOURCE_SCORE", "X", "Y"):
             table[name] = measured[name]
+        for number, name in enumerate(SOURCE_CLASSES):
+            table[f"M_{name.upper()}"] = np.nan if numbers is None else numbers[:, number]
     else:
         limit = calibration.thresholds["high_latitude"] if threshold is None else threshold
         keep = probability >= limit
@@ -299,14 +308,14 @@ def _search(
     """Label a region and find its segments."""
     part, planes, probabilities = _label(image, region, meshes, model, progress=progress)
     found = _find_segments(part, planes, probabilities, model)
-    likelihoods = _class_likelihoods(probabilities, found, model)
+    scores = class_scores(probabilities, found)
     segments = list_segments(to_image_grid(found.data, planes, part.shape))
     background = _store(probabilities, planes, part, region, class_probabilities)[0]
     return _Found(
         region=region,
         segments=segments,
         probability=1 - background.reshape(-1)[segments.index],
-        likelihoods=likelihoods[np.isin(found.labels, segments.labels)],
+        class_scores=scores[np.isin(found.labels, segments.labels)],
     )
 
 
@@ -320,8 +329,8 @@ def _source_pixels(searched: Sequence[_Found], shape: tuple[int, int]) -> NDArra
 def _measure(
     image: RadioImage, noise: ImageNoise, searched: Sequence[_Found], *, unlike_training: bool
 ) -> tuple[QTable, QTable, NDArray[np.float64], SegmentMap]:
-    """Measure each region's own sources: sources, components, class likelihoods and segments."""
-    sources, components, likelihoods, maps = [], [], [], []
+    """Measure each region's own sources: sources, components, class scores and segments."""
+    sources, components, scores, maps = [], [], [], []
     offset = 0
     for found in searched:
         region = found.region
@@ -343,10 +352,10 @@ def _measure(
         offset += int(found.segments.label.max(initial=0))
         sources.append(measured)
         components.append(fitted)
-        likelihoods.append(found.likelihoods[own])
+        scores.append(found.class_scores[own])
         release_memory()
     joined = SegmentMap.joined(image.shape, maps)
-    return vstack(sources), vstack(components), np.concatenate(likelihoods), joined
+    return vstack(sources), vstack(components), np.concatenate(scores), joined
 
 
 def _label_planes(
@@ -379,13 +388,13 @@ def _find_segments(
 
 
 def _class_likelihoods(
-    probabilities: NDArray[np.float32], segments: SegmentationImage, model: Model
+    scores: NDArray[np.float64], numbers: NDArray[np.float64] | None, calibration: Calibration
 ) -> NDArray[np.float64]:
-    calibration = model.calibration
+    """Give the class likelihoods from what the network says, and the measured numbers if any."""
+    if numbers is not None and calibration.measured_weights:
+        return combined_classes(scores, numbers, calibration.measured_weights)
     return calibrated_classes(
-        class_scores(probabilities, segments),
-        temperature=calibration.temperature,
-        bias=calibration.class_bias,
+        scores, temperature=calibration.temperature, bias=calibration.class_bias
     )
 
 

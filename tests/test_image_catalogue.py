@@ -21,7 +21,7 @@ from psseg.pipeline import catalogue, label
 from psseg.sky.radio_image_files import simulate_radio_sky, write_simulated_image
 from psseg.sky.radio_observation import draw_observation
 from psseg.sky.radio_simulation import simulate_image
-from psseg.survey.classes import IGNORED
+from psseg.survey.classes import IGNORED, SOURCE_CLASSES
 from psseg.survey.survey import load_survey
 from psseg.tiles.network_planes import _length
 from psseg.tiles.radio_files import read_radio_image
@@ -112,6 +112,23 @@ def test_bright_sources_are_found_where_they_are(model, simulated):
     assert np.median(offset.arcsec) < 1.0
     right = made.table["CLASS"][index] == np.char.strip(truth["CLASS"])
     assert np.mean(right) > 0.8
+
+
+def test_measured_numbers_say_the_class_as_far_as_the_calibration_lets_them(model, simulated):
+    def classes(table, prefix):
+        return np.stack([table[f"{prefix}_{name.upper()}"] for name in SOURCE_CLASSES], axis=-1)
+
+    def made(weights):
+        chosen = replace(model.calibration, measured_weights=weights)
+        trained = replace(model, calibration=chosen)
+        return catalogue_image(simulated.image, trained, keep_candidates=True).table
+
+    assert len(simulated.image.planes) > 1
+    numbers, network = made((0.0, 1.0, 0.0, 0.0, 0.0)), made(())
+    np.testing.assert_allclose(classes(numbers, "L"), classes(numbers, "M"), rtol=1e-5)
+    assert np.abs(classes(network, "L") - classes(network, "M")).max() > 0.3
+    both = made((1.0, 0.0, 0.0, 0.0, 0.0))
+    np.testing.assert_allclose(classes(both, "L"), classes(network, "L"), atol=1e-5)
 
 
 def test_segments_and_components_belong_to_the_sources(model, simulated):

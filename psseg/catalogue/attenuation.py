@@ -13,7 +13,7 @@ __all__ = ["correct_fluxes"]
 
 ATTENUATED = (
     *("peak_flux", "e_peak_flux", "int_flux", "e_int_flux"),
-    *("rms_image", "mean_image", "resid_rms", "resid_mean"),
+    *("rms_image", "mean_image", "resid_rms", "resid_mean", "plane_flux", "e_plane_flux"),
 )
 """Columns that the primary beam attenuates."""
 
@@ -39,4 +39,4 @@ def correct_fluxes(sources: QTable, components: QTable, attenuation: NDArray[np.
     for table, factor in ((sources, of_source), (components, of_component)):
         for name in ATTENUATED:
             if name in table.colnames:
-                table[name] = table[name] / factor
+                table[name] = (table[name].T / factor).T

@@ -19,6 +19,7 @@ from psseg.errors import PssegError
 __all__ = [
     "RAW_COEFFICIENTS",
     "calibrated_classes",
+    "combined_classes",
     "detection_threshold",
     "source_features",
     "source_probability",
@@ -151,3 +152,32 @@ def calibrated_classes(
     tempered = logits / temperature + np.asarray(bias, dtype=float)
     weights = np.exp(tempered - tempered.max(axis=-1, keepdims=True))
     return weights / weights.sum(axis=-1, keepdims=True)
+
+
+def combined_classes(
+    network: ArrayLike, measured: ArrayLike, weights: Sequence[float]
+) -> NDArray[np.float64]:
+    """Combine what the network and what the measured numbers say of the classes.
+
+    Parameters
+    ----------
+    network, measured : array_like, shape (n_sources, n_classes)
+        Class likelihoods from either.
+    weights : sequence of 2 + n_classes floats
+        Weight of the logarithms of the one, of the other, and a bias for each class. Both have
+        seen the same image, so that the weights of two that are each calibrated sum to about one.
+
+    Returns
+    -------
+    ndarray, shape (n_sources, n_classes)
+        Rows sum to one.
+
+    Examples
+    --------
+    >>> combined_classes([[0.1, 0.8, 0.1]], [[0.8, 0.1, 0.1]], (0.0, 1.0, 0.0, 0.0, 0.0))
+    array([[0.8, 0.1, 0.1]])
+    """
+    of_network, of_measured, *bias = weights
+    faintest = np.fmax(np.asarray(network, dtype=float), FAINTEST_CLASS)
+    logits = of_network * np.log(faintest) + of_measured * np.log(np.asarray(measured, dtype=float))
+    return calibrated_classes(np.exp(logits), temperature=1.0, bias=bias)

@@ -133,17 +133,18 @@ def associated_segments(
     would make it. Segments farther apart are joined where the counts of radio sources let expect
     less than 0.01 unrelated sources as bright as the fainter one and as near, and one of the two
     is resolved and reaches towards the other. This needs the frequency. Where the image itself has
-    more compact sources than the counts say, in a cluster or with a wrong unit, they expect as much
-    more. What is linked through
-    others is one source: core and lobes by way of the jets. What was joined is looked at again as
-    one segment: the flux of a lobe in pieces tells more than that of each.
+    more compact sources than the counts say, in a cluster or with a wrong unit, as many more are
+    expected. What is linked through others is one source: core and lobes by way of the jets. What
+    was joined is looked at again as one segment: the flux of a lobe in pieces tells more than that
+    of each.
     """
     density = None
     while segments.n_labels > 1:
         pixels = list_pixels(segments)
         shapes = _measure_shapes(pixels, image, planes)
-        density = density or _density(shapes, image, np.count_nonzero(~planes.mask) / planes.zoom**2)
         scale = image.pixel_scale / planes.zoom
+        area = np.count_nonzero(~planes.mask) * scale**2
+        density = density or _density(shapes, image.frequencies[0], area)
         crowd = density.brighter_than(shapes.jansky) * scale**2
         touching = _bridges(pixels, segments, shapes, crowd, planes.data[0], source_probability)
         joined = _join(pixels, segments, np.concatenate([touching, _neighbours(shapes, crowd)]))
@@ -183,22 +184,21 @@ def _published_density(flux: Floats, frequency: float) -> Floats:
     return np.exp(np.interp(np.log(counted), np.log(COUNTED_FLUX), np.log(COUNTS)))
 
 
-def _density(shapes: _Shapes, image: RadioImage, n_pixels: float) -> _Density:
-    """Give the density of sources, with the crowding that the compact segments show.
+def _density(shapes: _Shapes, frequency: float, area: float) -> _Density:
+    """Give the density of sources in an area, deg2, with the crowding that compact segments show.
 
-    Lobes are resolved and do not count, nor do as many compact ones as a radio galaxy may have, lest
-    the pieces of the only one in a small image keep each other apart. Where faint sources are too
-    many, so are the bright ones, of which there are too few to tell.
+    Lobes are resolved and do not count, nor do as many compact ones as a radio galaxy may have:
+    the pieces of the only one in a small image must not keep each other apart. Of the rest, two
+    standard deviations are taken for chance. Where faint sources are too many, so are the bright
+    ones, of which there are too few to tell.
     """
     compact = shapes.bright() & (shapes.flux < RESOLVED * shapes.peak) & np.isfinite(shapes.jansky)
     flux = np.sort(shapes.jansky[compact])
-    expected = _published_density(flux, image.frequencies[0]) * n_pixels * image.pixel_scale**2
-    found = np.arange(len(flux), 0, -1) - SPARED
-    return _Density(
-        frequency=image.frequencies[0],
-        flux=flux,
-        crowding=np.maximum.accumulate(np.fmax(found / np.maximum(expected, 1e-9), 1.0)),
-    )
+    expected = np.maximum(_published_density(flux, frequency) * area, 1e-9)
+    found = np.arange(len(flux), 0, -1)
+    certain = found - 2 * np.sqrt(found) - SPARED
+    crowding = np.maximum.accumulate(np.fmax(certain / expected, 1.0))
+    return _Density(frequency=frequency, flux=flux, crowding=crowding)
 
 
 def _measure_shapes(pixels: SegmentPixels, image: RadioImage, planes: NetworkPlanes) -> _Shapes:

@@ -73,8 +73,9 @@ def measure_image(
     -------
     sources : QTable
         One row per segment in the order of the labels; columns are explained in
-        `psseg.catalogue.radio_columns`, besides ``X``, ``Y`` (pixels) and ``SOURCE_SCORE`` (highest
-        source probability). What cannot be known is NaN.
+        `psseg.catalogue.radio_columns`, besides ``X``, ``Y`` (pixels), ``SOURCE_SCORE`` (highest
+        source probability), and ``plane_flux``, ``e_plane_flux`` (n, 3): Stokes I, I at the other
+        frequency, V. What cannot be known is NaN.
     components : QTable
         One row per Gaussian, in the order of the sources, the brightest of each first.
 
@@ -123,6 +124,9 @@ def measure_image(
     table["SNR"] = (table["peak_flux"] / table["rms_image"]).to_value("")
     _add_residuals(table, pixels, residual)
     _add_ratios(table, image, *fluxes)
+    table["plane_flux"], table["e_plane_flux"] = (
+        _by_plane(image, values) * u.Jy for values in fluxes
+    )
     table["freq"] = np.full(len(table), image.frequencies[0]) * u.Hz
     blended = _fitted_with_others(fitted, segment, len(table))
     table["Flags"] = _flags(table, image, reference, segments, totals, blended)
@@ -235,6 +239,17 @@ def _add_ratios(table: QTable, image: RadioImage, flux: Floats, error: Floats) -
             e_v_over_i = np.where(known[0], e_ratio, np.nan)
     table["alpha"], table["e_alpha"] = alpha, e_alpha
     table["v_over_i"], table["e_v_over_i"] = v_over_i, e_v_over_i
+
+
+def _by_plane(image: RadioImage, values: Floats) -> Floats:
+    """Give values (n_planes, n) as (n, 3): Stokes I, I at the other frequency, V; NaN if absent."""
+    result = np.full((values.shape[1], 3), np.nan)
+    result[:, 0] = values[0]
+    if image.stokes[:2] == ("I", "I"):
+        result[:, 1] = values[1]
+    if image.stokes[-1] == "V":
+        result[:, 2] = values[-1]
+    return result
 
 
 def _fitted_with_others(fitted: Components, segment: Integers, n: int) -> Bools:

@@ -27,6 +27,7 @@ from psseg.catalogue.probability import (
     source_probability,
 )
 from psseg.errors import PssegError
+from psseg.evaluation.class_calibration import fit_classes
 from psseg.evaluation.classes import FALSE_DETECTION, NO_CLASS, class_columns, true_classes
 from psseg.evaluation.detection import CHI_95, threshold_for_purity
 from psseg.evaluation.matching import SIGMA_68, column
@@ -36,7 +37,6 @@ __all__ = [
     "TARGETS",
     "CalibrationTargets",
     "fit_calibration",
-    "fit_classes",
     "fit_flux_errors",
     "fit_position_errors",
     "fit_residual_limit",
@@ -51,9 +51,6 @@ FEWEST_DETECTIONS = 20
 
 RIDGE = 1e-3
 """Weight of the pull towards the raw score: it only decides where the data do not."""
-
-CLASS_RIDGE = 1.0
-"""Spread of the prior on the class biases and on the logarithm of the temperature."""
 
 RESIDUAL_MARGIN = 1.1
 """How far beyond the simulated skies' largest residuals a map may lie."""
@@ -253,51 +250,6 @@ def purity_threshold(probability: ArrayLike, real: ArrayLike, purity: float) -> 
     best = max(_purities_with_enough(claimed, flags), default=(0.0, float(claimed.max())))
     logger.warning("purity %.3f is out of reach: %.3f at the best threshold", purity, best[0])
     return best[1]
-
-
-def fit_classes(
-    probabilities: ArrayLike, priors: ArrayLike, true: ArrayLike
-) -> tuple[float, tuple[float, ...]]:
-    """Fit temperature and bias so that class probabilities with priors are as likely as can be.
-
-    Parameters
-    ----------
-    probabilities : array_like, shape (n_sources, 3)
-        Balanced class probabilities as the network gave them.
-    priors : array_like, shape (n_sources, 3)
-        Relative density of each class expected at each source; rows need not sum to one.
-    true : array_like of int, shape (n_sources,)
-        True class of each, 0 to 2.
-
-    Returns
-    -------
-    temperature : float
-    bias : tuple of 3 floats
-        Of zero mean.
-
-    Notes
-    -----
-    Minimises the negative log-likelihood of the true classes under the tempered, biased
-    probabilities times the priors, that is, of what the catalogue's P_* columns claim for a sky
-    with the physical mix of classes. A weak normal prior keeps both near 1 and 0 where there are
-    few sources.
-    """
-    truth = np.asarray(true, dtype=int)
-    logits = np.log(np.fmax(np.asarray(probabilities, dtype=float), FAINTEST_CLASS))
-    prior_logits = np.log(np.fmax(np.asarray(priors, dtype=float), FAINTEST_CLASS))
-    n_classes = logits.shape[1]
-    if not len(truth):
-        return 1.0, (0.0,) * n_classes
-
-    def loss(parameters: NDArray[np.float64]) -> float:
-        temperature, bias = np.exp(parameters[0]), parameters[1:] - parameters[1:].mean()
-        total = logits / temperature + bias + prior_logits
-        likelihood = total[np.arange(len(truth)), truth] - np.logaddexp.reduce(total, axis=1)
-        return float(-likelihood.sum() + (parameters @ parameters) / (2 * CLASS_RIDGE**2))
-
-    best = minimize(loss, np.zeros(1 + n_classes), method="BFGS").x
-    bias = best[1:] - best[1:].mean()
-    return float(np.exp(best[0])), tuple(float(value) for value in bias)
 
 
 def fit_position_errors(

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from psseg.catalogue.probability import source_probability
 from psseg.evaluation.calibration import (
-    fit_classes,
     fit_flux_errors,
     fit_position_errors,
     fit_source_probability,
     purity_threshold,
 )
+from psseg.evaluation.class_calibration import fit_classes, fit_combined_classes
 from psseg.evaluation.classes import FALSE_DETECTION, NO_CLASS, class_columns, true_classes
 from psseg.evaluation.matching import SIGMA_68, column
 from psseg.evaluation.radio_field import RADIO_PROTOCOL, RadioProtocol
@@ -57,6 +57,9 @@ dozen images do not show the last of it."""
 
 RATIOS = ("correlation", "depth")
 """Statistics that are factors on what is expected."""
+
+FEWEST_ALONE = 200
+"""Sources of images with one plane that are enough to calibrate their classes by."""
 
 CLASS_SNR = 4.0
 """Peak S/N from which sources were labelled in training, and have a class to calibrate."""
@@ -160,7 +163,7 @@ def fit_radio_calibration(
     coefficients = fit_source_probability(score, ts, real)
     probability = source_probability(score, ts, coefficients)
     threshold = purity_threshold(probability, real, min(reliability + MARGIN, 1.0))
-    temperature, bias = _fit_balanced_classes(_whole(balanced))
+    temperature, bias, weights = _fit_balanced_classes(_whole(balanced))
     position_scale, position_floor, flux_scale, flux_floor = _fit_errors(
         counted[real & (probability >= threshold)]
     )
@@ -171,6 +174,7 @@ def fit_radio_calibration(
         latitude_split=0.0,
         temperature=temperature,
         class_bias=bias,
+        measured_weights=weights,
         position_scale=position_scale,
         position_floor=position_floor,
         flux_scale=flux_scale,
@@ -239,9 +243,21 @@ def _fit_errors(detections: QTable) -> tuple[float, float, float, float]:
     )
 
 
-def _fit_balanced_classes(detections: QTable) -> tuple[float, tuple[float, ...]]:
-    """Fit temperature and bias where every class is as frequent as any other."""
-    true, classes = true_classes(detections), class_columns(detections, "L")
-    known = (true != NO_CLASS) & (true != FALSE_DETECTION) & np.isfinite(classes).all(axis=1)
+def _fit_balanced_classes(
+    detections: QTable,
+) -> tuple[float, tuple[float, ...], tuple[float, ...]]:
+    """Fit how classes are made where each is as frequent as any other.
+
+    Temperature and bias are for images of one plane, the weights for those of several.
+    """
+    true, scores = true_classes(detections), class_columns(detections, "L")
+    known = (true != NO_CLASS) & (true != FALSE_DETECTION) & np.isfinite(scores).all(axis=1)
     known &= column(detections, "TRUE_SNR") >= CLASS_SNR
-    return fit_classes(classes[known], np.ones((known.sum(), classes.shape[1])), true[known])
+    numbers = class_columns(detections, "M")
+    several = known & np.isfinite(numbers).all(axis=1)
+    alone = known & ~several
+    if np.count_nonzero(alone) < FEWEST_ALONE:
+        alone = known
+    temperature, bias = fit_classes(scores[alone], np.ones_like(scores[alone]), true[alone])
+    weights = fit_combined_classes(scores[several], numbers[several], true[several])
+    return temperature, bias, weights

@@ -17,18 +17,14 @@ from numpy.typing import NDArray
 
 from psseg.errors import PssegError
 from psseg.evaluation.matching import MatchedTables
-from psseg.evaluation.radio_bayes import (
-    bayes_classes,
-    leakage_spread,
-    observe_truth,
-    scripted_cuts,
-)
+from psseg.evaluation.radio_bayes import observe_truth, scripted_cuts
 from psseg.evaluation.radio_field import RADIO_PROTOCOL, RadioProtocol
 from psseg.evaluation.radio_matching import match_radio
-from psseg.evaluation.radio_reference import draw_reference
 from psseg.evaluation.radio_scores import RadioScores, score_radio_tables
 from psseg.evaluation.skies import STREAMS, with_selection
 from psseg.progress import Progress
+from psseg.radio_classes import bayes_classes, leakage_spread
+from psseg.sky.radio_reference import draw_reference
 from psseg.sky.radio_simulation import (
     Observation,
     SimulatedImage,

@@ -71,6 +71,9 @@ class Calibration:
     image_range : tuple of (float, float)
         Least and largest value of each of `psseg.likeness.IMAGE_STATISTICS` that training images
         show, and a margin; empty where not measured.
+    measured_weights : tuple of float
+        Of :func:`psseg.catalogue.probability.combined_classes`, for radio images of several planes;
+        empty where the network alone says the class.
     flux_scale, flux_floor : float
         Factor on the errors of fluxes in radio images, and the share of the flux that is added in
         quadrature.
@@ -86,6 +89,7 @@ class Calibration:
     position_floor: float
     residual_limit: tuple[float, ...] = ()
     image_range: tuple[tuple[float, float], ...] = ()
+    measured_weights: tuple[float, ...] = ()
     flux_scale: float = 1.0
     flux_floor: float = 0.0
 

@@ -5,18 +5,18 @@ import pytest
 from astropy import units as u
 from astropy.table import QTable
 
-from psseg.catalogue.probability import calibrated_classes, source_probability
+from psseg.catalogue.probability import calibrated_classes, combined_classes, source_probability
 from psseg.errors import PssegError
 from psseg.evaluation.calibration import (
     CalibrationTargets,
     fit_calibration,
-    fit_classes,
     fit_flux_errors,
     fit_position_errors,
     fit_residual_limit,
     fit_source_probability,
     purity_threshold,
 )
+from psseg.evaluation.class_calibration import fit_classes, fit_combined_classes
 from psseg.evaluation.matching import match_catalogue
 
 
@@ -88,7 +88,24 @@ def test_classes_are_fitted_together_with_the_priors():
     np.testing.assert_allclose(with_priors, 0, atol=0.3)
 
 
+def test_independent_evidence_is_added_and_noise_has_no_weight():
+    rng = np.random.default_rng(10)
+    n = 6000
+    true = rng.choice(3, size=n)
+    one, other, noise = (rng.normal(size=(n, 3)) for _ in range(3))
+    one[np.arange(n), true] += 1
+    other[np.arange(n), true] += 1
+    # The likelihood ratio of N(1, 1) and N(0, 1) is exp(x - 1/2).
+    one, other, noise = (np.exp(x) / np.exp(x).sum(axis=1)[:, None] for x in (one, other, noise))
+    weights = fit_combined_classes(one, other, true)
+    np.testing.assert_allclose(weights, (1, 1, 0, 0, 0), atol=0.1)
+    np.testing.assert_allclose(fit_combined_classes(one, noise, true)[:2], (1, 0), atol=0.1)
+    both = combined_classes(one, other, weights)
+    assert np.mean(both.argmax(axis=1) == true) > np.mean(one.argmax(axis=1) == true) + 0.05
+
+
 def test_no_sources_leave_the_classes_as_they_are():
+    assert fit_combined_classes(np.zeros((0, 3)), np.zeros((0, 3)), []) == ()
     assert fit_classes(np.zeros((0, 3)), np.zeros((0, 3)), []) == (1.0, (0.0, 0.0, 0.0))
 
 

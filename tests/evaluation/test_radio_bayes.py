@@ -6,14 +6,9 @@ from radio_tables import sources_at
 from scipy.stats import norm
 
 from psseg.errors import PssegError
-from psseg.evaluation.radio_bayes import (
-    RadioFluxes,
-    bayes_classes,
-    leakage_spread,
-    observe_truth,
-    scripted_cuts,
-)
-from psseg.evaluation.radio_reference import ReferenceSample, draw_reference
+from psseg.evaluation.radio_bayes import observe_truth, scripted_cuts
+from psseg.radio_classes import RadioFluxes, bayes_classes, leakage_spread
+from psseg.sky.radio_reference import ReferenceSample, draw_reference
 from psseg.sky.source_counts import class_densities
 from psseg.survey.survey import load_survey
 

@@ -19,6 +19,7 @@ from psseg.evaluation.radio_calibration import (
     fit_radio_calibration,
 )
 from psseg.evaluation.radio_skies import RadioPlan, catalogue_radio_sky, evaluate_radio
+from psseg.survey.classes import SOURCE_CLASSES
 from psseg.survey.survey import load_survey
 
 
@@ -44,6 +45,8 @@ def islands(image, model, *, keep_candidates=False):
     for name, values in (("ra", coords.ra), ("dec", coords.dec), ("GLAT", coords.galactic.b)):
         table[name] = values.deg * table[name].unit
     table["SEGMENT"] = np.arange(1, n + 1)
+    for name in SOURCE_CLASSES:
+        table[f"M_{name.upper()}"] = np.full(n, np.nan)
     statistics = {"correlation": 1.0, "ringing": rms, "depth": 1.0, "sources": np.mean(label > 0)}
     return SimpleNamespace(table=table, segments=SegmentationImage(label), statistics=statistics)
 
@@ -136,7 +139,24 @@ def made_detections(rng, n, *, share_real, certainty=0.8):
     table["SEPARATION"], table["BEAMS_OFF"] = off * ARCSEC * u.deg, off / BEAM
     table["TRUE_INT_FLUX"] = table["int_flux"] + rng.normal(size=n) * table["e_int_flux"]
     table["TRUE_EXTENDED"] = np.zeros(n, dtype=bool)
+    for name in SOURCE_CLASSES:
+        table[f"M_{name.upper()}"] = np.full(n, np.nan)
     return table
+
+
+def test_measured_numbers_are_weighed_by_what_they_say_where_there_are_several_planes():
+    rng = np.random.default_rng(8)
+    detections = made_detections(rng, 300, share_real=0.6, certainty=0.34)
+    right = np.asarray(detections["CLASS"])
+    for name in SOURCE_CLASSES:
+        detections[f"M_{name.upper()}"][:200] = np.where(right == name, 0.8, 0.1)[:200]
+    calibration = fit_radio_calibration(detections, detections, candidate_threshold=0.25)
+    of_network, of_measured, *bias = calibration.measured_weights
+    assert of_measured > 1 > of_network
+    np.testing.assert_allclose(bias, 0, atol=0.5)
+    without = made_detections(rng, 300, share_real=0.6)
+    plain = fit_radio_calibration(without, without, candidate_threshold=0.25)
+    assert plain.measured_weights == ()
 
 
 def test_the_threshold_gives_the_asked_reliability_and_is_the_same_at_all_latitudes():

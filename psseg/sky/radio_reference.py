@@ -1,4 +1,4 @@
-"""The true populations of radio sources as a large sample, for the Bayes classifier."""
+"""The populations of radio sources as a large sample, for classes by flux, spectrum and size."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from astropy.wcs import WCS
 from numpy.typing import NDArray
 
 from psseg.errors import PssegError
-from psseg.evaluation.matching import column
 from psseg.sky.radio_sources import RadioSources, draw_radio_sources, spectral_indices
 from psseg.sky.radio_truth import truth_table
 from psseg.sky.source_counts import differential_counts
@@ -172,15 +171,15 @@ def _reference(
     truth: QTable, weight: Floats, frequency_ratio: float, beam_major: float, slope: float
 ) -> ReferenceSample:
     """Sort the sources of a truth table by flux and keep what the classifier compares."""
-    flux = column(truth, "int_flux", u.Jy)
+    flux = truth["int_flux"].to_value(u.Jy)
     order = np.argsort(flux, kind="stable")
     names = np.asarray(truth["CLASS"], dtype=str)
     return ReferenceSample(
         source_class=np.array([SOURCE_CLASSES.index(name) for name in names[order]], dtype=int),
         log_flux=np.log(flux[order]),
         ratio=flux_ratio(truth, frequency_ratio)[order],
-        v_over_i=column(truth, "v_over_i")[order],
-        size=column(truth, "maj", u.deg)[order] / beam_major,
+        v_over_i=np.asarray(truth["v_over_i"], dtype=float)[order],
+        size=truth["maj"].to_value(u.deg)[order] / beam_major,
         weight=weight[order],
         slope=slope,
     )
@@ -191,7 +190,7 @@ def flux_ratio(truth: QTable, frequency_ratio: float) -> Floats:
 
     The truth's alpha is that between the two frequencies.
     """
-    ratio = np.power(frequency_ratio, column(truth, "alpha"))
+    ratio = np.power(frequency_ratio, np.asarray(truth["alpha"], dtype=float))
     return np.nan_to_num(np.asarray(ratio, dtype=float))
 
 
