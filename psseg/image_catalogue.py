@@ -177,9 +177,7 @@ def catalogue_image(
         _search(image, region, meshes, model, class_probabilities, progress=progress)
         for region in _regions(image, progress=progress)
     ]
-    sources = _source_pixels(searched, image.shape)
-    noise = _noise(image, measure_planes(image, sources=sources))
-    statistics = image_statistics(image, noise, sources)
+    noise, statistics = _without_sources(image, searched)
     unlike = unlike_statistics(statistics, model.calibration.image_range)
     if unlike:
         tell_unlike(image.name, model.name, ", ".join(unlike), strict=strict)
@@ -319,20 +317,28 @@ def _search(
     )
 
 
-def _source_pixels(searched: Sequence[_Found], shape: tuple[int, int]) -> NDArray[np.bool_]:
-    result = np.zeros(shape, dtype=bool)
+def _without_sources(
+    image: RadioImage, searched: Sequence[_Found]
+) -> tuple[ImageNoise, dict[str, float]]:
+    """Give the noise that the pixels outside all segments have, and what they are like."""
+    sources = np.zeros(image.shape, dtype=bool)
     for found in searched:
-        np.greater(found.segments.data[found.region.inner], 0, out=result[found.region.core])
-    return result
+        np.greater(found.segments.data[found.region.inner], 0, out=sources[found.region.core])
+    noise = _noise(image, measure_planes(image, sources=sources))
+    return noise, image_statistics(image, noise, sources)
 
 
 def _measure(
-    image: RadioImage, noise: ImageNoise, searched: Sequence[_Found], *, unlike_training: bool
+    image: RadioImage, noise: ImageNoise, searched: list[_Found], *, unlike_training: bool
 ) -> tuple[QTable, QTable, NDArray[np.float64], SegmentMap]:
-    """Measure each region's own sources: sources, components, class scores and segments."""
+    """Measure each region's own sources: sources, components, class scores and segments.
+
+    What was found in a region goes from the list once it is measured, for the memory.
+    """
     sources, components, scores, maps = [], [], [], []
     offset = 0
-    for found in searched:
+    while searched:
+        found = searched.pop(0)
         region = found.region
         measured, fitted = measure_image(
             region.cut(image),
@@ -355,6 +361,7 @@ def _measure(
         scores.append(found.class_scores[own])
         release_memory()
     joined = SegmentMap.joined(image.shape, maps)
+    release_memory()
     return vstack(sources), vstack(components), np.concatenate(scores), joined
 
 

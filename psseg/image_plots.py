@@ -25,8 +25,8 @@ from psseg.tiles.radio_image import RadioImage
 
 __all__ = ["image_figure", "plot_image"]
 
-LARGEST_SIDE = 2000
-"""Pixels of an image that are drawn along a side; larger ones are thinned out."""
+LARGEST_SIDE = 1200
+"""Pixels that are drawn along a side, more than a panel has; larger images are thinned out."""
 
 NOISE_LEVELS = (-3.0, 60.0)
 """Grey levels run over this range of the median local rms."""

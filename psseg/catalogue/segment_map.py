@@ -32,7 +32,7 @@ class SegmentMap:
     """
 
     shape: tuple[int, int]
-    index: NDArray[np.int64]
+    index: NDArray[np.integer]
     label: Labels
 
     @property
@@ -50,7 +50,9 @@ class SegmentMap:
         n_x = self.shape[1]
         first, end = np.searchsorted(self.index, [rows.start * n_x, rows.stop * n_x])
         strip = np.zeros((rows.stop - rows.start, n_x), dtype=np.int32)
-        strip.reshape(-1)[self.index[first:end] - rows.start * n_x] = self.label[first:end]
+        strip.reshape(-1)[self.index[first:end] - self.index.dtype.type(rows.start * n_x)] = (
+            self.label[first:end]
+        )
         return strip
 
     def thinned(self, step: int) -> Labels:
@@ -87,10 +89,11 @@ class SegmentMap:
             The map of a region, the row and column where the region begins, and what to add to its
             labels. Of pixels that several claim, the last one has it.
         """
-        index, label = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int32)]
+        kind = _index_type(shape)
+        index, label = [np.zeros(0, dtype=kind)], [np.zeros(0, dtype=np.int32)]
         for part, corner, offset in parts:
             rows, columns = np.divmod(part.index, part.shape[1])
-            index.append((rows + corner[0]) * shape[1] + columns + corner[1])
+            index.append(((rows + corner[0]) * shape[1] + columns + corner[1]).astype(kind))
             label.append(part.label + np.int32(offset))
         merged, last = np.unique(np.concatenate(index)[::-1], return_index=True)
         return cls(shape=shape, index=merged, label=np.concatenate(label)[::-1][last])
@@ -113,6 +116,12 @@ def list_segments(data: NDArray[np.integer]) -> SegmentMap:
     >>> list_segments(np.array([[0, 2], [1, 0]])).label.tolist()
     [2, 1]
     """
-    index = np.flatnonzero(data)
+    kind = _index_type(data.shape)
+    index: NDArray[np.integer] = np.flatnonzero(data).astype(kind)
     label = data.reshape(-1)[index].astype(np.int32)
     return SegmentMap(shape=(data.shape[0], data.shape[1]), index=index, label=label)
+
+
+def _index_type(shape: tuple[int, ...]) -> type[np.int32] | type[np.int64]:
+    """Give the smaller type that numbers all pixels."""
+    return np.int32 if np.prod(shape, dtype=float) <= np.iinfo(np.int32).max else np.int64

@@ -173,7 +173,7 @@ def class_cells(detections: QTable, *, prefix: str = "L") -> list[Row]:
     # The curve's recall of all visible pulsars is not asked for here.
     no_truths = QTable({"CLASS": np.zeros(0, dtype="U8"), "TS": np.zeros(0)})
     rows: list[Row] = []
-    for columns, classifier in ((prefix, "network"), *CLASSIFIERS.items()):
+    for columns, classifier in ((prefix, "catalogue"), *CLASSIFIERS.items()):
         if f"{columns}_PULSAR" not in matched.colnames:
             continue
         for name, levers in LEVER_BINS:

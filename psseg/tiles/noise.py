@@ -232,15 +232,15 @@ def measure_noise(
     step = max(2, round(fwhm / _SAMPLES_PER_BEAM))
     step = min(step, max(1, min(plane.shape) // _LEAST_SAMPLES))
     grid = slice((step - 1) // 2, None, step)
-    samples = np.array(plane[grid, grid], dtype=np.float32)
-    samples[~np.isfinite(samples)] = np.nan
+    seen = plane[grid, grid]
+    samples = np.where(np.isfinite(seen), seen, np.float32(np.nan)).astype(np.float32, copy=False)
     side = max(_BOX_BEAMS * fwhm, _BOX_PIXELS) / step
     coarse = _numbers(samples.shape, side)
     fine = coarse[0] * _FINER, coarse[1] * _FINER
     listed = None if sources is None else sources[grid, grid]
     beam = max(1, round(fwhm / step))
 
-    rms, mean, snr = _without_sources(samples, coarse, listed, beam, signed)
+    rms, mean, snr = _without_sources(seen, samples, coarse, listed, beam, signed)
     bright = _boxes_with(snr > _BRIGHT_SNR, fine)
     if bright.any():
         rms, mean = _refine(samples, rms, mean, bright)
@@ -254,18 +254,25 @@ def _numbers(shape: tuple[int, ...], side: float) -> Numbers:
 
 
 def _without_sources(
-    samples: NDArray, numbers: Numbers, listed: NDArray | None, beam: int, signed: bool
+    seen: NDArray,
+    samples: NDArray,
+    numbers: Numbers,
+    listed: NDArray | None,
+    beam: int,
+    signed: bool,
 ) -> tuple[NDArray, NDArray, NDArray]:
     """Measure in coarse boxes, blank the samples with sources in place, and measure again."""
-    whole = samples.copy()
+    blank = np.isnan(samples)
     y, x = _sample_places(samples.shape, numbers)
     rms, mean = _measure_boxes(samples, numbers)
     for _ in range(_ROUNDS):
-        snr = (whole - _interpolate(mean, y, x)) / _interpolate_log(rms, y, x)
+        snr = seen - _interpolate(mean, y, x)
+        snr /= _interpolate_log(rms, y, x)
         if signed:
             np.abs(snr, out=snr)
         left_out = snr > _SOURCE_SNR if listed is None else listed
-        samples[:] = np.where(_dilate(left_out, beam), np.nan, whole)
+        samples[:] = seen
+        samples[blank | _dilate(left_out, beam)] = np.nan
         measured = _measure_boxes(samples, numbers, mean)
         if np.isfinite(measured[0]).all():  # else sources are everywhere
             rms, mean = measured

@@ -159,15 +159,15 @@ def test_classifiers_are_compared_by_snr_and_frequency_ratio():
     for name in ("pulsar", "blazar", "other"):
         found[f"B_{name.upper()}"] = (np.array(names) == name).astype(float)
     rows = class_cells(found)
-    assert {row["classifier"] for row in rows} == {"network", "Bayes"}
+    assert {row["classifier"] for row in rows} == {"catalogue", "Bayes"}
     far = {"frequencies": "ratio from 1.5", "snr_min": 20.0}
-    network = only(rows, classifier="network", **far)
+    network = only(rows, classifier="catalogue", **far)
     assert (network["n"], network["n_pulsars"]) == (3, 1)
     assert (network["pulsar_precision"], network["pulsar_recall"]) == (pytest.approx(1 / 3), 1.0)
     assert network["macro_f1"] == pytest.approx(0.5 / 3)
     best = only(rows, classifier="Bayes", **far)
     assert (best["macro_f1"], best["precision_at_recall"]) == (1.0, 1.0)
-    near = only(rows, classifier="network", frequencies="ratio below 1.5", snr_min=5.0)
+    near = only(rows, classifier="catalogue", frequencies="ratio below 1.5", snr_min=5.0)
     assert near["n"] == 1
 
 

@@ -68,7 +68,7 @@ def test_an_island_finder_finds_what_is_bright_and_little_of_what_is_faint(model
     assert found.scores.settings["setups"] == ["emu", "racs-mid"]
     assert set(found.tables.truths["SETUP"]) == {"emu", "racs-mid"}
     classes = {row["classifier"]: row for row in found.scores.class_cells if row["n"] > 30}
-    assert set(classes) == {"network", "Bayes", "cuts"}
+    assert set(classes) == {"catalogue", "Bayes", "cuts"}
 
 
 def test_the_bayes_classifier_beats_cuts_on_true_sources(model):
