@@ -18,9 +18,19 @@ from astropy.table import QTable, Table
 from numpy.typing import ArrayLike, NDArray
 
 from psseg.catalogue.columns import Column
+from psseg.catalogue.radio_styles import own_style
 from psseg.errors import PssegError
 
-__all__ = ["declared", "empty_table", "read_hdu", "rows_of", "stamp", "table_hdu", "told_apart"]
+__all__ = [
+    "declared",
+    "empty_table",
+    "listed",
+    "read_hdu",
+    "rows_of",
+    "stamp",
+    "table_hdu",
+    "told_apart",
+]
 
 NOT_META = ("TUCD", "TCOMM", "FLAG", "CHECKSUM", "DATASUM", "EXTNAME")
 """Header cards that belong to the file, not to what it tells."""
@@ -122,6 +132,18 @@ def told_apart(names: Sequence[str]) -> list[str]:
     return result
 
 
+def listed(names: Sequence[str], most: int = 4) -> str:
+    """List names in a line, of many the first.
+
+    Examples
+    --------
+    >>> listed(["ra", "dec"]), listed(["a", "b", "c", "d", "e", "f"])
+    ('ra, dec', 'a, b, c, d and 2 more')
+    """
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
 def table_hdu(table: Table, name: str, columns: Sequence[Column] = ()) -> fits.BinTableHDU:
     """Make a table HDU; the description of a column goes to TCOMM, its UCD to TUCD.
 
@@ -162,7 +184,8 @@ def read_hdu(hdu: fits.BinTableHDU, columns: Sequence[Column], origin: str) -> Q
     hdu : astropy.io.fits.BinTableHDU
         The HDU.
     columns : sequence of Column
-        Declarations of the columns it must have.
+        Declarations of the columns it must have, under their names or in a style of
+        `psseg.catalogue.radio_styles`.
     origin : str
         The file, for the error.
 
@@ -177,13 +200,15 @@ def read_hdu(hdu: fits.BinTableHDU, columns: Sequence[Column], origin: str) -> Q
         If a column is missing.
     """
     table = QTable.read(hdu, mask_invalid=False, character_as_bytes=False)
+    ucds = [hdu.header.get(f"TUCD{number}") for number in range(1, len(table.colnames) + 1)]
+    for name, ucd in zip(table.colnames, ucds, strict=True):
+        if ucd:
+            table[name].info.meta = {"ucd": ucd}
+    table = own_style(table, columns)
     missing = [column.name for column in columns if column.name not in table.colnames]
     if missing:
-        raise PssegError(f"{origin}: no catalogue of psseg: it lacks {', '.join(missing)}")
+        raise PssegError(f"{origin}: no catalogue of psseg: it lacks {listed(missing)}")
     table.meta = {k: v for k, v in table.meta.items() if not k.startswith(NOT_META)}
-    for number, name in enumerate(table.colnames, 1):
-        if ucd := hdu.header.get(f"TUCD{number}"):
-            table[name].info.meta = {"ucd": ucd}
     return declared(table, columns)
 
 

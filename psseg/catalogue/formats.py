@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from psseg.catalogue.columns import COLUMNS, Column
 from psseg.catalogue.coverage import check_mocpy, write_coverage
 from psseg.catalogue.csv_format import metadata_path, read_csv, write_csv, write_csv_metadata
-from psseg.catalogue.declared_tables import NOT_META, declared, read_hdu
+from psseg.catalogue.declared_tables import NOT_META, declared, listed, read_hdu
 from psseg.catalogue.ecsv_format import read_ecsv, write_ecsv
 from psseg.catalogue.fermi_format import write_fermi
 from psseg.catalogue.flags import FLAG_MEANINGS
@@ -30,6 +30,7 @@ from psseg.catalogue.parquet_format import check_pyarrow, read_parquet, write_pa
 from psseg.catalogue.plain_tables import header_meta
 from psseg.catalogue.radio_columns import RADIO_COLUMNS
 from psseg.catalogue.radio_flags import RADIO_FLAG_MEANINGS
+from psseg.catalogue.radio_styles import own_style
 from psseg.catalogue.votable_format import read_votable, write_votable
 from psseg.errors import PssegError
 from psseg.survey.survey import Survey
@@ -159,7 +160,8 @@ def read_catalogue(path: str | Path) -> QTable:
     Parameters
     ----------
     path : str or Path
-        FITS, VOTable, CSV, ECSV or Parquet; told apart by their content.
+        FITS, VOTable, CSV, ECSV or Parquet; told apart by their content. In another finder's style,
+        columns get their own names and units back.
 
     Returns
     -------
@@ -170,7 +172,7 @@ def read_catalogue(path: str | Path) -> QTable:
     Raises
     ------
     PssegError
-        If the file cannot be read or holds no catalogue of psseg under psseg's own names.
+        If the file cannot be read or holds no catalogue of psseg.
     """
     try:
         with Path(path).open("rb") as file:
@@ -181,7 +183,7 @@ def read_catalogue(path: str | Path) -> QTable:
         return _read_fits(path)
     table = _reader(start)(path)
     table.meta = {k: v for k, v in table.meta.items() if not k.startswith(NOT_META)}
-    return declared(table, _columns_of(table.colnames, path))
+    return _in_own_names(table, path)
 
 
 def _flag_meanings(table: QTable) -> dict[str, str]:
@@ -202,13 +204,18 @@ def _reader(start: bytes) -> Callable[[str | Path], QTable]:
     return read_csv
 
 
-def _columns_of(names: Sequence[str], path: str | Path) -> tuple[Column, ...]:
-    """Give the declarations of a catalogue with these columns."""
-    columns = RADIO_COLUMNS if "ra" in names and "RAJ2000" not in names else COLUMNS
-    missing = [column.name for column in columns if column.name not in names]
+def _columns_of(names: Sequence[str]) -> tuple[Column, ...]:
+    """Give the declarations that a catalogue with these columns is to be read with."""
+    return COLUMNS if "RAJ2000" in names else RADIO_COLUMNS
+
+
+def _in_own_names(table: QTable, path: str | Path) -> QTable:
+    columns = _columns_of(table.colnames)
+    table = own_style(table, columns)
+    missing = [column.name for column in columns if column.name not in table.colnames]
     if missing:
-        raise PssegError(f"{path}: no catalogue of psseg: it lacks {', '.join(missing)}")
-    return columns
+        raise PssegError(f"{path}: no catalogue of psseg: it lacks {listed(missing)}")
+    return declared(table, columns)
 
 
 def _read_fits(path: str | Path) -> QTable:
@@ -217,6 +224,6 @@ def _read_fits(path: str | Path) -> QTable:
             if "CATALOGUE" not in hdus:
                 raise PssegError(f"{path}: no catalogue of psseg: there is no HDU named CATALOGUE")
             hdu = hdus["CATALOGUE"]
-            return read_hdu(hdu, _columns_of(hdu.columns.names, path), str(path))
+            return read_hdu(hdu, _columns_of(hdu.columns.names), str(path))
     except OSError as error:
         raise PssegError(f"{path}: cannot be read: {error}") from error

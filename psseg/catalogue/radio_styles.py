@@ -1,20 +1,21 @@
 """A catalogue of a radio image under the names and units of other source finders.
 
 In: a catalogue of psseg. Out: the same with the columns of PyBDSF, CASDA or Aegean renamed, and
-converted where their units differ. What they have no name for stays as it is.
+converted where their units differ, or back. What they have no name for stays as it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import astropy.units as u
 from astropy.table import QTable
 
+from psseg.catalogue.columns import Column
 from psseg.errors import PssegError
 
-__all__ = ["STYLES", "styled"]
+__all__ = ["STYLES", "own_style", "styled"]
 
 Names = Mapping[str, tuple[str, u.UnitBase | None]]
 
@@ -134,6 +135,43 @@ def styled(table: QTable, style: str) -> QTable:
         result[new] = _in_unit(table[name], unit)
         result[new].info.description = table[name].info.description
         result[new].info.meta = table[name].info.meta
+    return result
+
+
+def own_style(table: QTable, columns: Sequence[Column]) -> QTable:
+    """Give a catalogue in another source finder's style psseg's own names and units back.
+
+    Parameters
+    ----------
+    table : QTable
+        Sources or components.
+    columns : sequence of Column
+        Those they have under psseg's own names.
+
+    Returns
+    -------
+    QTable
+        The same table where it has all columns already, or is in no known style.
+    """
+    units = {column.name: column.unit for column in columns}
+    if units.keys() <= set(table.colnames):
+        return table
+    for names in STYLES.values():
+        old = {new: (name, unit) for name, (new, unit) in names.items() if name in units}
+        if old.keys() <= set(table.colnames):
+            return _renamed(table, old, units)
+    return table
+
+
+def _renamed(table: QTable, old: Names, units: Mapping[str, str]) -> QTable:
+    """Rename columns, and convert those whose unit the style changed."""
+    result = QTable(meta=table.meta.copy())
+    for name in table.colnames:
+        own, unit = old.get(name, (name, None))
+        column = table[name]
+        result[own] = column if unit is None else u.Quantity(column, unit).to(units[own])
+        result[own].info.description = column.info.description
+        result[own].info.meta = column.info.meta
     return result
 
 

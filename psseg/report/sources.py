@@ -16,8 +16,9 @@ from astropy.wcs import WCS
 from numpy.typing import ArrayLike, NDArray
 
 from psseg.catalogue.columns import COLUMNS
+from psseg.catalogue.declared_tables import listed
 from psseg.catalogue.radio_columns import RADIO_COLUMNS
-from psseg.catalogue.radio_styles import STYLES
+from psseg.catalogue.radio_styles import own_style
 from psseg.errors import PssegError
 from psseg.plots import CLASS_MARKERS
 from psseg.survey.classes import CLASS_COLOURS, SOURCE_CLASSES
@@ -69,11 +70,10 @@ def read_sources(path: str | Path, *, kind: str) -> QTable:
         table = QTable.read(path, hdu="CATALOGUE", mask_invalid=False, character_as_bytes=False)
     except (OSError, KeyError, ValueError) as error:
         raise PssegError(f"{path}: no catalogue that psseg can read: {error}") from error
-    if kind == "continuum":
-        _rename_back(table)
-    declared = {column.name for column in (COLUMNS if kind == "counts" else RADIO_COLUMNS)}
-    if missing := sorted(declared - set(table.colnames)):
-        raise PssegError(f"{path}: no catalogue of psseg: it lacks {', '.join(missing)}")
+    columns = COLUMNS if kind == "counts" else RADIO_COLUMNS
+    table = own_style(table, columns)
+    if missing := sorted({column.name for column in columns} - set(table.colnames)):
+        raise PssegError(f"{path}: no catalogue of psseg: it lacks {listed(missing)}")
     return table
 
 
@@ -218,20 +218,3 @@ def _positions(table: QTable) -> SkyCoord:
 
 def _degrees(column: ArrayLike) -> Floats:
     return np.asarray(u.Quantity(column, "deg").value, dtype=float)
-
-
-def _rename_back(table: QTable) -> None:
-    """Give a catalogue in another finder's style psseg's own names and units."""
-    own = {column.name: column.unit for column in RADIO_COLUMNS}
-    if all(name in table.colnames for name in own):
-        return
-    style: Any = next((names for names in STYLES.values() if _is_in(table, names)), {})
-    for name, (new, unit) in style.items():
-        values = table[new] if unit is None else table[new].to(own[name])
-        table.replace_column(new, values)
-        if new != name:
-            table.rename_column(new, name)
-
-
-def _is_in(table: QTable, names: Any) -> bool:
-    return all(new in table.colnames for new, _ in names.values())

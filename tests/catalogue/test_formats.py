@@ -221,11 +221,28 @@ def test_what_is_no_catalogue_is_refused(tmp_path, content):
         read_catalogue(tmp_path / "it.csv")
 
 
-def test_files_that_are_not_there_or_not_in_psseg_s_names_are_refused(write, name, tmp_path):
+def test_files_that_are_not_there_or_no_catalogue_are_refused(write, name, tmp_path):
     with pytest.raises(PssegError, match="none: cannot be read: No such file"):
         read_catalogue(tmp_path / "none")
-    with pytest.raises(PssegError, match="it lacks Source_Name"):
-        read_catalogue(write(styled(radio_catalogue(2), "casda"), name))
+    other = radio_catalogue(2)
+    other.rename_column("ra", "right_ascension")
+    with pytest.raises(PssegError, match=r"it lacks ra$"):
+        read_catalogue(write(other, name))
+
+
+@pytest.mark.parametrize("style", ["pybdsf", "casda", "aegean"])
+def test_names_and_units_of_other_source_finders_are_read_back(write, name, style):
+    table = radio_catalogue(5)
+    back = read_catalogue(write(styled(table, style), name))
+    assert back.colnames == table.colnames
+    for column in table.colnames:
+        assert back[column].info.description == table[column].info.description
+        if table[column].dtype.kind == "f":
+            assert back[column].unit == table[column].unit
+            one, other = (u.Quantity(t[column]).value for t in (back, table))
+            np.testing.assert_allclose(one, other, rtol=2e-6)
+        else:
+            assert back[column].tolist() == table[column].tolist()
 
 
 def test_words_where_numbers_should_be_are_told(write):
