@@ -6,7 +6,7 @@ and the segmentation map, on the image's own pixels. A large image is worked on 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,28 +30,27 @@ from psseg.catalogue.radio_measurement import measure_image
 from psseg.catalogue.radio_table import build_radio_catalogue
 from psseg.catalogue.segment_map import SegmentMap, list_segments
 from psseg.catalogue.segmentation import find_segments
+from psseg.image_labels import image_noise, label_region, regions_of, store_region
 from psseg.likeness import image_statistics, tell_unlike, unlike_statistics
 from psseg.network.store import Calibration, Model
 from psseg.priors import class_priors
-from psseg.progress import Progress
 from psseg.radio_classes import measured_classes
 from psseg.survey.classes import CLASS_NAMES, SOURCE_CLASSES
 from psseg.tiles.image_noise import ImageNoise
 from psseg.tiles.network_planes import (
     NetworkPlanes,
     beam_pixels,
-    network_planes,
     to_image_grid,
 )
 from psseg.tiles.noise import NoiseMesh, measure_planes
 from psseg.tiles.probability_map import ProbabilityMap
 from psseg.tiles.radio_image import RadioImage
-from psseg.tiles.regions import Region, cut_regions, release_memory
+from psseg.tiles.regions import Region, release_memory
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["ImageCatalogue", "catalogue_image", "label_image"]
+__all__ = ["ImageCatalogue", "catalogue_image"]
 
 CORE_RADIUS = 0.3
 """Radius, in FWHM, of the disc that stands for a point source where peaks are told apart."""
@@ -175,7 +174,7 @@ def catalogue_image(
     class_probabilities = ProbabilityMap((len(CLASS_NAMES), *image.shape))
     searched = [
         _search(image, region, meshes, model, class_probabilities, progress=progress)
-        for region in _regions(image, progress=progress)
+        for region in regions_of(image, progress=progress)
     ]
     noise, statistics = _without_sources(image, searched)
     unlike = unlike_statistics(statistics, model.calibration.image_range)
@@ -230,70 +229,6 @@ def catalogue_image(
     )
 
 
-def label_image(
-    image: RadioImage, model: Model, *, progress: bool = False
-) -> tuple[ProbabilityMap, ImageNoise]:
-    """Label a radio image.
-
-    Parameters
-    ----------
-    image, model, progress
-        As for :func:`catalogue_image`.
-
-    Returns
-    -------
-    class_probabilities : ProbabilityMap
-        Background, pulsar, blazar, other of every pixel; NaN where blank.
-    noise : ImageNoise
-        Local rms and mean, bright pixels clipped.
-    """
-    meshes = measure_planes(image)
-    result = ProbabilityMap((len(CLASS_NAMES), *image.shape))
-    for region in _regions(image, progress=progress):
-        part, planes, probabilities = _label(image, region, meshes, model, progress=progress)
-        _store(probabilities, planes, part, region, result)
-    return result, _noise(image, meshes)
-
-
-def _regions(image: RadioImage, *, progress: bool) -> Iterator[Region]:
-    regions = cut_regions(image.shape)
-    for region in Progress(regions, unit="region", disable=not progress or len(regions) == 1):
-        yield region
-        release_memory()
-
-
-def _noise(image: RadioImage, meshes: Sequence[NoiseMesh]) -> ImageNoise:
-    return ImageNoise(meshes=tuple(meshes), planes=image.planes)
-
-
-def _label(
-    image: RadioImage,
-    region: Region,
-    meshes: Sequence[NoiseMesh],
-    model: Model,
-    *,
-    progress: bool,
-) -> tuple[RadioImage, NetworkPlanes, NDArray[np.float32]]:
-    """Give a region's image, what the network sees of it, and what it says, (4, m_y, m_x)."""
-    part = region.cut(image)
-    planes = network_planes(part, _noise(image, meshes).part(*region.window))
-    progress = progress and part is image
-    return part, planes, _label_planes(part, planes, model, progress=progress)
-
-
-def _store(
-    probabilities: NDArray[np.float32],
-    planes: NetworkPlanes,
-    part: RadioImage,
-    region: Region,
-    into: ProbabilityMap,
-) -> NDArray[np.float32]:
-    """Keep the probabilities in the region's core; give all of them on the image's pixels."""
-    on_image = to_image_grid(probabilities, planes, part.shape)
-    into.write(region.core, on_image[:, *region.inner])
-    return on_image
-
-
 def _search(
     image: RadioImage,
     region: Region,
@@ -304,11 +239,11 @@ def _search(
     progress: bool,
 ) -> _Found:
     """Label a region and find its segments."""
-    part, planes, probabilities = _label(image, region, meshes, model, progress=progress)
+    part, planes, probabilities = label_region(image, region, meshes, model, progress=progress)
     found = _find_segments(part, planes, probabilities, model)
     scores = class_scores(probabilities, found)
     segments = list_segments(to_image_grid(found.data, planes, part.shape))
-    background = _store(probabilities, planes, part, region, class_probabilities)[0]
+    background = store_region(probabilities, planes, part, region, class_probabilities)[0]
     return _Found(
         region=region,
         segments=segments,
@@ -324,7 +259,7 @@ def _without_sources(
     sources = np.zeros(image.shape, dtype=bool)
     for found in searched:
         np.greater(found.segments.data[found.region.inner], 0, out=sources[found.region.core])
-    noise = _noise(image, measure_planes(image, sources=sources))
+    noise = image_noise(image, measure_planes(image, sources=sources))
     return noise, image_statistics(image, noise, sources)
 
 
@@ -363,18 +298,6 @@ def _measure(
     joined = SegmentMap.joined(image.shape, maps)
     release_memory()
     return vstack(sources), vstack(components), np.concatenate(scores), joined
-
-
-def _label_planes(
-    image: RadioImage, planes: NetworkPlanes, model: Model, *, progress: bool
-) -> NDArray[np.float32]:
-    """Give the class probabilities of the network's pixels, (4, m_y, m_x).
-
-    Keras is imported here at the earliest, so that wrong input is told at once.
-    """
-    from psseg.network.plane_labelling import label_planes
-
-    return label_planes(planes, model, beam_pixels=beam_pixels(image, planes), progress=progress)
 
 
 def _find_segments(

@@ -23,7 +23,8 @@ from psseg.catalogue.regions import catalogue_regions
 from psseg.catalogue.table import describe_survey, write_catalogue
 from psseg.counts_catalogue import CatalogueResult, catalogue_tile
 from psseg.errors import PssegError
-from psseg.image_catalogue import ImageCatalogue, catalogue_image, label_image
+from psseg.image_catalogue import ImageCatalogue, catalogue_image
+from psseg.image_labels import label_image
 from psseg.image_plots import plot_image
 from psseg.label_file import write_image_labels, write_labels
 from psseg.network.store import Model, ModelInfo, find_model, load_model

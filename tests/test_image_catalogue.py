@@ -11,7 +11,7 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from commands import assert_fails, run
 
-from psseg import image_catalogue
+from psseg import image_labels
 from psseg.catalogue.radio_flags import RadioFlag
 from psseg.catalogue.radio_table import describe_image, read_radio_catalogue
 from psseg.errors import PssegError, PssegWarning
@@ -56,7 +56,7 @@ def model(stub, radio, simulated, monkeypatch):
         probabilities[0][classes == IGNORED] = 0.97
         return probabilities
 
-    monkeypatch.setattr(image_catalogue, "_label_planes", labels)
+    monkeypatch.setattr(image_labels, "_label_planes", labels)
     monkeypatch.setattr("psseg.pipeline.load_model", lambda name: stub_of(stub, radio))
     return stub_of(stub, radio)
 
@@ -147,9 +147,9 @@ def test_regions_give_the_catalogue_of_the_whole_image(model, simulated, monkeyp
     labels = whole.class_probabilities.rows(slice(0, SHAPE[0]))
     regions = cut_regions(SHAPE, whole=1000, core=64, margin=48)
     windows = iter([region.window for region in regions])
-    monkeypatch.setattr(image_catalogue, "cut_regions", lambda shape: regions)
+    monkeypatch.setattr(image_labels, "cut_regions", lambda shape: regions)
     monkeypatch.setattr(
-        image_catalogue, "_label_planes", lambda *given, progress: labels[:, *next(windows)]
+        image_labels, "_label_planes", lambda *given, progress: labels[:, *next(windows)]
     )
     made = catalogue_image(simulated.image, model)
     assert len(regions) == 4
@@ -221,7 +221,11 @@ def test_a_catalogue_file_is_evaluated_against_its_truth(model, simulated, files
 
 def test_only_a_catalogue_that_says_its_beam_is_evaluated(model, files, tmp_path):
     made = catalogue(files.planes[0], tmp_path / "out", style="pybdsf")
-    with pytest.raises(PssegError, match="lacks"):
+    told = evaluate_radio_file(made.paths.catalogue, files.truth)
+    assert len(told.tables.detections) > 3
+    with fits.open(made.paths.catalogue, mode="update") as hdus:
+        hdus["SURVEY"].columns["BEAM_MAJOR"].name = "MAJOR"
+    with pytest.raises(PssegError, match="does not say the beam of its image"):
         evaluate_radio_file(made.paths.catalogue, files.truth)
     truth = files.truth
     assert_fails(run("evaluate", "--catalogue", truth, "--truth", truth), "no radio catalogue")
