@@ -34,8 +34,8 @@ CHUNK = 100
 """Sources classified at once: 100 × 12 000 × 3 numbers of eight bytes are 29 MB."""
 
 CATALOGUE_SAMPLE, CATALOGUE_SIMILAR = 30_000, 1000
-"""Reference sources for a catalogue, and those of similar flux: a third of the whole says as much
-as all, to 0.005 in macro-F1 on 40 simulated images."""
+"""Reference sources for a catalogue, and those of similar flux. On 40 simulated images 120 000 and
+12 000 gave the same macro-F1, 0.56."""
 
 SAMPLE_SEED = 0
 """The reference sample of an image is the same in every run."""

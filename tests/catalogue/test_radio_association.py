@@ -32,12 +32,17 @@ def lobe(length):
     return BEAM * np.diag([length**2, 1.3])
 
 
-def scene(sources, *, rms=RMS, cuts=(), frequency=1.4e9):
-    """An image of (column, S/N, covariance), and its segments above 3 rms, cut at these columns."""
+def scene(sources, *, rms=RMS, cuts=(), frequency=1.4e9, crowd=()):
+    """An image of (column, S/N, covariance), and its segments above 3 rms, cut at these columns.
+
+    The crowd are points of S/N 20, (column, row).
+    """
     plane = beam_noise(np.random.default_rng(1), SHAPE, BEAM) * rms
     clean = np.zeros(SHAPE)
     for column, snr, covariance in sources:
         draw(clean, [column], [MIDDLE], snr * rms, covariance)
+    if crowd:
+        draw(clean, *np.transpose(crowd), 20 * rms, BEAM)
     image = make_image([plane + clean], frequencies=(frequency,))
     bright = clean > 3 * rms
     cut = bright.copy()
@@ -95,6 +100,15 @@ def test_faint_lobes_are_too_common_to_belong_together():
     rms = RMS / 1e4
     image, segments, bright = scene(DOUBLE, rms=rms)
     assert associated(image, segments, bright, rms=rms).n_labels == 2
+
+
+@pytest.mark.parametrize(("n", "joined"), [(2, True), (5, True), (24, False)])
+def test_where_bright_sources_crowd_nearness_says_nothing(n, joined):
+    rows, columns = (10.0, 110.0), np.linspace(8.0, 152.0, 12)
+    crowd = [(column, row) for row in rows for column in columns][:n]
+    image, segments, bright = scene(DOUBLE, crowd=crowd)
+    assert segments.n_labels == n + 2
+    assert associated(image, segments, bright).n_labels == n + (1 if joined else 2)
 
 
 def test_without_a_frequency_a_bridge_joins_and_nearness_does_not():
