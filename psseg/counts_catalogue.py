@@ -22,7 +22,8 @@ from psseg.catalogue.probability import (
     detection_threshold,
     source_probability,
 )
-from psseg.catalogue.segmentation import find_segments, kept_segments
+from psseg.catalogue.segment_sharing import kept_segments
+from psseg.catalogue.segmentation import find_segments
 from psseg.catalogue.table import build_catalogue
 from psseg.likeness import background_residuals, is_unlike, tell_unlike
 from psseg.network.store import Calibration, Model

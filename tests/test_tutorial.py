@@ -87,6 +87,8 @@ def field(folder, truth_teller, sky_files, monkeypatch):
     monkeypatch.setattr("psseg.network.store.load_model", load)
     Path("counts.fits").symlink_to(sky_files.counts)
     Path("exposure.fits").symlink_to(sky_files.exposure)
+    Path("models").mkdir()
+    Path("models/mine").symlink_to(ROOT / "models" / "fermi-lat")
     Path("my_survey.toml").symlink_to(ROOT / "psseg" / "survey" / "fermi-lat.toml")
     run("simulate", "radio", "--setup", "emu", "--size", 64, "--seed", 1, "-o", "fields")
     Path("field_I.fits").symlink_to("fields/sky_0001.fits")

@@ -18,11 +18,10 @@ from photutils.segmentation import SegmentationImage
 from psseg.catalogue.blocks import FitSettings, Measured, band_edges, exposure_at, fit_map
 from psseg.catalogue.flags import source_flags
 from psseg.catalogue.positions import RADIUS_68, RADIUS_95, error_ellipses
+from psseg.catalogue.segment_sharing import segment_territory, shared_segments
 from psseg.catalogue.segmentation import (
     segment_centroids,
     segment_scores,
-    segment_territory,
-    shared_segments,
 )
 from psseg.catalogue.spectra import BandCounts, Spectra, fit_spectra, upper_errors
 from psseg.errors import PssegError

@@ -8,12 +8,14 @@ discs that touch becomes a saddle.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 from photutils.segmentation import SegmentationImage
 from scipy.ndimage import (
     convolve,
-    distance_transform_edt,
+    find_objects,
     label,
     maximum_filter,
     sum_labels,
@@ -25,12 +27,20 @@ from psseg.errors import PssegError
 
 __all__ = [
     "find_segments",
-    "kept_segments",
     "segment_centroids",
     "segment_scores",
-    "segment_territory",
-    "shared_segments",
 ]
+
+
+Window = tuple[tuple[slice, ...], NDArray[np.bool_]]
+
+BLOCK = 32
+"""Side of the blocks of pixels that are passed over where they hold no candidates, pixels."""
+
+WINDOW_BLOCKS = 5
+"""Blocks that could be worked out in the time that a window takes besides, a millisecond."""
+
+ALL_AROUND = np.ones((3, 3), dtype=bool)
 
 
 def find_segments(
@@ -95,13 +105,19 @@ def find_segments(
     if mask is not None:
         valid &= ~mask
     scores = np.where(valid, source_probability, 0.0)
-    candidates = scores >= grow * threshold
+    segments = np.zeros(scores.shape, dtype=np.int32)
     if not (scores >= threshold).any():
-        return SegmentationImage(np.zeros(scores.shape, dtype=np.int32))
-    smooth = _smoothed(scores, valid, psf_radius / pixel_scale)
+        return SegmentationImage(segments)
+    candidates = _holding(scores >= grow * threshold, scores >= threshold)
+    radius = psf_radius / pixel_scale
     separation = (psf_radius if min_separation is None else min_separation) / pixel_scale
-    basins = _basins(smooth, candidates)
-    segments = _merged(basins, smooth, prominence=prominence, separation=separation)
+    n_basins = 0
+    for window, own in _busy_windows(candidates, margin=int(np.ceil(radius)) + 1):
+        smooth = _smoothed(scores[window], valid[window], radius)
+        basins = _basins(smooth, own)
+        merged = _merged(basins, smooth, prominence=prominence, separation=separation)
+        segments[window][basins > 0] = merged[basins > 0] + n_basins
+        n_basins += int(basins.max(initial=0))
     return SegmentationImage(_without_faint(segments, scores, threshold))
 
 
@@ -153,90 +169,6 @@ def segment_centroids(
     return x, y
 
 
-def segment_territory(segments: SegmentationImage, *, reach: float) -> NDArray[np.intp]:
-    """Give every pixel in or near a segment to the nearest one.
-
-    Parameters
-    ----------
-    segments : SegmentationImage
-        The segments.
-    reach : float
-        How far the territory of a segment goes beyond its pixels, pixels.
-
-    Returns
-    -------
-    ndarray of int (n_y, n_x)
-        Place of the segment in the order of the labels, -1 where none is near.
-    """
-    if not segments.n_labels:
-        return np.full(segments.shape, -1)
-    distance, nearest = distance_transform_edt(segments.data == 0, return_indices=True)
-    places = np.searchsorted(segments.labels, segments.data[tuple(nearest)])
-    return np.where(distance <= reach, places, -1)
-
-
-def shared_segments(
-    segments: SegmentationImage,
-    *,
-    x: NDArray[np.float64],
-    y: NDArray[np.float64],
-    segment: NDArray[np.intp],
-    radius: float,
-) -> tuple[SegmentationImage, NDArray[np.intp]]:
-    """Share segments that hold several sources among these.
-
-    Pixels of such a segment, and free ones around its added sources, go to the nearest source.
-
-    Parameters
-    ----------
-    segments : SegmentationImage
-        The segments.
-    x, y : ndarray (n_sources,)
-        The sources: first one per segment in the order of the labels, then the added ones.
-    segment : ndarray of int (n_sources,)
-        Place of the segment that each belongs to.
-    radius : float
-        How far an added source reaches into free pixels.
-
-    Returns
-    -------
-    segments : SegmentationImage
-        Labels stay where they are; the added sources have further ones, in their order.
-    labels : ndarray of int (n_sources,)
-        Each source's label. Two sources in one pixel leave one of them without any.
-    """
-    n = segments.n_labels
-    labels = np.concatenate([segments.labels, segments.max_label + 1 + np.arange(len(x) - n)])
-    rows, columns = np.indices(segments.shape)
-    shared = segments.data.copy()
-    for place in np.unique(segment[n:]):
-        members = np.flatnonzero(segment == place)
-        distance = np.hypot(columns - x[members, None, None], rows - y[members, None, None])
-        around = (shared == 0) & (distance[1:] <= radius).any(axis=0)
-        own = around | (segments.data == labels[place])
-        shared[own] = labels[members][np.argmin(distance[:, own], axis=0)]
-    return SegmentationImage(shared), labels
-
-
-def kept_segments(segments: SegmentationImage, keep: NDArray[np.bool_]) -> SegmentationImage:
-    """Drop the segments of what did not become a source; labels stay.
-
-    Parameters
-    ----------
-    segments : SegmentationImage
-        The segments.
-    keep : ndarray of bool (n_segments,)
-        In the order of the labels.
-
-    Returns
-    -------
-    SegmentationImage
-    """
-    kept = np.zeros(segments.max_label + 1, dtype=segments.data.dtype)
-    kept[segments.labels[keep]] = segments.labels[keep]
-    return SegmentationImage(kept[segments.data])
-
-
 def _check(
     probability: NDArray[np.floating],
     mask: NDArray[np.bool_] | None,
@@ -255,6 +187,36 @@ def _check(
         raise PssegError(f"grow: want a fraction above 0, at most 1, got {grow}")
     if not 0 < prominence < 1:
         raise PssegError(f"prominence: want a fraction between 0 and 1, got {prominence}")
+
+
+def _holding(pixels: NDArray[np.bool_], bright: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Keep the connected pixels among which one is bright."""
+    pieces, n_pieces = label(pixels, ALL_AROUND)
+    holds = np.zeros(n_pieces + 1, dtype=bool)
+    holds[pieces[bright]] = True
+    return holds[pieces]
+
+
+def _busy_windows(candidates: NDArray[np.bool_], *, margin: int) -> Iterator[Window]:
+    """Give windows that hold all candidates with a margin, and in each those that are its own.
+
+    Candidates in touching blocks share a window, so that connected ones do.
+    """
+    busy = candidates
+    for axis, n in enumerate(candidates.shape):
+        busy = np.logical_or.reduceat(busy, np.arange(0, n, BLOCK), axis=axis)
+    groups = label(busy, ALL_AROUND)[0]
+    boxes = find_objects(groups)
+    if BLOCK**2 * sum(groups[box].size + WINDOW_BLOCKS for box in boxes) >= candidates.size:
+        yield (slice(None), slice(None)), candidates
+        return
+    shape = candidates.shape
+    for number, box in enumerate(boxes, 1):
+        window = tuple(
+            slice(max(part.start * BLOCK - margin, 0), part.stop * BLOCK + margin) for part in box
+        )
+        rows, columns = (np.arange(n)[part] // BLOCK for n, part in zip(shape, window, strict=True))
+        yield window, candidates[window] & (groups[rows[:, None], columns] == number)
 
 
 def _smoothed(

@@ -8,12 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from photutils.segmentation import SegmentationImage
 
+from psseg.catalogue.segment_sharing import segment_territory, shared_segments
 from psseg.catalogue.segmentation import (
     find_segments,
     segment_centroids,
     segment_scores,
-    segment_territory,
-    shared_segments,
 )
 from psseg.errors import PssegError
 
@@ -161,3 +160,19 @@ def test_a_source_without_a_pixel_of_its_own_has_no_label():
     )
     assert labels.tolist() == [3, 5, 6]
     assert after.labels.tolist() == [3, 5]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_sources_far_apart_are_found_as_if_the_whole_map_were_worked_out(seed, monkeypatch):
+    rng = np.random.default_rng(seed)
+    shape = (400, 500)
+    places = rng.uniform((0, 0), shape[::-1], (7, 2))
+    places = np.concatenate([places, np.add(places[:3], (5, 1))])
+    probability = discs(places, shape=shape, peak=rng.uniform(0.6, 0.9, 10))
+    probability *= rng.uniform(0.95, 1, shape)
+    mask = rng.uniform(size=shape) < 0.01
+    found = find_segments(probability, mask=mask, **OPTIONS)
+    assert found.n_labels > 5
+    monkeypatch.setattr("psseg.catalogue.segmentation.BLOCK", 1000)
+    whole = find_segments(probability, mask=mask, **OPTIONS)
+    np.testing.assert_array_equal(found.data, whole.data)

@@ -52,7 +52,7 @@ def test_the_highest_sidelobe_of_a_point_is_the_asked_part_of_its_peak(snapshot,
 @settings(max_examples=10)
 def test_sidelobes_leave_the_peak_of_their_source_alone(seed):
     added = errors_of(image_of(1000.0), ArtefactLevels(sidelobe_amplitude=0.01), seed)[0]
-    assert abs(added[96, 96]) < 2.0
+    assert abs(added[96, 96]) < 3.5  # sidelobes are 10, the peak 1000
 
 
 def test_sidelobes_have_both_signs_and_fade():
