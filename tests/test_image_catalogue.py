@@ -236,6 +236,8 @@ def test_the_file_has_the_style_that_was_asked_for(model, files, tmp_path):
     with fits.open(made.paths.catalogue) as hdus:
         assert {"RA", "Total_flux"} < set(hdus["CATALOGUE"].data.names)
     assert "int_flux" in made.result.table.colnames
+    shown = run("view", tmp_path / "out", "--commands", tmp_path / "ds9.sh")
+    assert shown.exit_code == 0, shown.output
 
 
 def test_a_written_plane_reads_back(simulated, files):
