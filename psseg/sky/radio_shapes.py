@@ -8,16 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from psseg.survey.radio_populations import SHAPES
 
-if TYPE_CHECKING:
-    from psseg.sky.radio_sources import RadioSources
-
-__all__ = ["Components", "draw_components", "intrinsic_shapes"]
+__all__ = ["Components", "draw_components"]
 
 SMALLEST_SHAPE = 1.0
 """Pixels: smaller sources are single Gaussians, whatever they are, for no beam shows more."""
@@ -89,55 +85,6 @@ def draw_components(
         template = _TEMPLATES[SHAPES[number]](len(chosen), rng)
         parts.append(_place(template, chosen, size[chosen], angle[chosen]))
     return _join(parts)
-
-
-def intrinsic_shapes(sources: RadioSources) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Give the FWHM of the Gaussians with the same second moments as the sources.
-
-    Parameters
-    ----------
-    sources : RadioSources
-
-    Returns
-    -------
-    major, minor : numpy.ndarray, shape (n,)
-        FWHM, pixels; 0 for points.
-    angle : numpy.ndarray, shape (n,)
-        Of the major axis, deg in 0-180, from +y towards -x.
-    """
-    xx, yy, xy = _second_moments(sources)
-    mean, half = (xx + yy) / 2, np.hypot((xx - yy) / 2, xy)
-    width = np.sqrt(8 * np.log(2))
-    angle = np.degrees(np.arctan2(-2 * xy, yy - xx)) / 2
-    return (
-        width * np.sqrt(np.maximum(mean + half, 0)),
-        width * np.sqrt(np.maximum(mean - half, 0)),
-        angle % 180,
-    )
-
-
-def _second_moments(sources: RadioSources) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Flux-weighted moments about the centroid: xx, yy and xy, pixels squared, each (n,)."""
-    owner, n = sources.component_source, len(sources)
-    weight = sources.component_flux / sources.flux[owner]
-
-    def mean(values: np.ndarray) -> np.ndarray:
-        return np.bincount(owner, weights=weight * values, minlength=n)
-
-    dx = sources.component_x - sources.x[owner]
-    dy = sources.component_y - sources.y[owner]
-    dx, dy = dx - mean(dx)[owner], dy - mean(dy)[owner]
-    angle = np.radians(sources.component_angle)
-    major, minor = (
-        np.square(fwhm) / (8 * np.log(2))
-        for fwhm in (sources.component_major, sources.component_minor)
-    )
-    sine, cosine = np.sin(angle), np.cos(angle)
-    return (
-        mean(dx**2 + major * sine**2 + minor * cosine**2),
-        mean(dy**2 + major * cosine**2 + minor * sine**2),
-        mean(dx * dy + (minor - major) * sine * cosine),
-    )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

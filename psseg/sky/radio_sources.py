@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from psseg.errors import PssegError
-from psseg.sky.radio_shapes import draw_components, intrinsic_shapes
+from psseg.sky.radio_shapes import draw_components
 from psseg.sky.radio_spectra import draw_spectra, largest_boost
 from psseg.sky.source_counts import class_densities, cumulative_counts, latitude_factor
 from psseg.survey.classes import SOURCE_CLASSES
@@ -22,7 +22,6 @@ __all__ = [
     "class_densities",
     "component_fluxes",
     "draw_radio_sources",
-    "intrinsic_shapes",
     "source_fluxes",
     "spectral_indices",
 ]

@@ -15,7 +15,6 @@ from psseg.sky.radio_sources import (
     RadioSources,
     component_fluxes,
     draw_radio_sources,
-    intrinsic_shapes,
     source_fluxes,
     spectral_indices,
 )
@@ -29,6 +28,38 @@ CODES = [population.code for population in SURVEY.populations]
 REFERENCE = SURVEY.reference_frequency
 
 EMU = {"shape": (128, 128), "pixel_scale": 2.5 / 3600, "frequency": 8.56e8, "faintest": 1e-5}
+
+
+def intrinsic_shapes(sources):
+    """FWHM and angle of the Gaussians with the same second moments as the sources."""
+    xx, yy, xy = second_moments(sources)
+    mean, half = (xx + yy) / 2, np.hypot((xx - yy) / 2, xy)
+    major, minor = (np.sqrt(8 * np.log(2) * np.maximum(m, 0)) for m in (mean + half, mean - half))
+    return major, minor, np.degrees(np.arctan2(-2 * xy, yy - xx)) / 2 % 180
+
+
+def second_moments(sources):
+    """Flux-weighted, about the centroid."""
+    owner, n = sources.component_source, len(sources)
+    weight = sources.component_flux / sources.flux[owner]
+
+    def mean(values):
+        return np.bincount(owner, weights=weight * values, minlength=n)
+
+    dx = sources.component_x - sources.x[owner]
+    dy = sources.component_y - sources.y[owner]
+    dx, dy = dx - mean(dx)[owner], dy - mean(dy)[owner]
+    angle = np.radians(sources.component_angle)
+    major, minor = (
+        np.square(fwhm) / (8 * np.log(2))
+        for fwhm in (sources.component_major, sources.component_minor)
+    )
+    sine, cosine = np.sin(angle), np.cos(angle)
+    return (
+        mean(dx**2 + major * sine**2 + minor * cosine**2),
+        mean(dy**2 + major * cosine**2 + minor * sine**2),
+        mean(dx * dy + (minor - major) * sine * cosine),
+    )
 
 
 def draw(seed=1, **changes):
