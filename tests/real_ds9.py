@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -82,19 +83,26 @@ def running(
 ) -> Iterator[DS9]:
     """Run a command that starts DS9, alone among all DS9s, and wait until it is ready."""
     with (
-        tempfile.TemporaryDirectory(prefix="xpa") as sockets,
+        # DS9's name server goes a moment after DS9, and may still write there.
+        tempfile.TemporaryDirectory(prefix="xpa", ignore_cleanup_errors=True) as sockets,
         (folder / "ds9.log").open("w") as log,
     ):
         variables = {**environment, "XPA_METHOD": "local", "XPA_TMPDIR": sockets}
         process = subprocess.Popen(
-            arguments, env=variables, cwd=folder, stdout=log, stderr=subprocess.STDOUT
+            arguments,
+            env=variables,
+            cwd=folder,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
         ds9 = DS9("ds9", variables)
         try:
             _wait(ds9, process, folder, ready, seconds)
             yield ds9
         finally:
-            process.terminate()
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)  # the shell of a script and its DS9
             process.wait(timeout=30)
 
 
