@@ -19,6 +19,7 @@ from psseg.catalogue.classification import apply_priors, class_scores
 from psseg.catalogue.measurement import measure_counts
 from psseg.catalogue.probability import (
     calibrated_classes,
+    counts_evidence,
     detection_threshold,
     source_probability,
 )
@@ -161,7 +162,10 @@ def _measure(
         executor=executor,
     )
     measured["SOURCE_PROB"] = source_probability(
-        measured["SOURCE_SCORE"], measured["Sqrt_TS"] ** 2, calibration.source_coefficients
+        measured["SOURCE_SCORE"],
+        measured["Sqrt_TS"] ** 2,
+        calibration.source_coefficients,
+        evidence=counts_evidence(measured["LP_beta"], measured["GLAT"].to_value("deg")),
     )
     return measured, segments
 

@@ -1,9 +1,10 @@
 """From a network's score and a test statistic to the probability that a source is real.
 
-In go the peak score of a segment (the network's source probability at its brightest pixel) and
-the test statistic of the fitted source; out comes a calibrated probability, and the threshold it
-has to pass at its latitude. The coefficients belong to a trained network: `psseg.evaluation`
-fits them on a simulated sky whose truth is known.
+In go the peak score of a segment (the network's source probability at its brightest pixel), the
+test statistic of the fitted source and, for maps of counts, its spectrum's curvature and its
+latitude; out comes a calibrated probability, and the threshold it has to pass at its latitude. The
+coefficients belong to a trained network: `psseg.evaluation` fits them on a simulated sky whose
+truth is known.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ __all__ = [
     "RAW_COEFFICIENTS",
     "calibrated_classes",
     "combined_classes",
+    "counts_evidence",
     "detection_threshold",
     "source_features",
     "source_probability",
@@ -34,12 +36,23 @@ SCORE_MARGIN = 1e-4
 MINIMUM_TS = 1.0
 """Test statistics below this count as this: a fit without improvement says no less than one."""
 
+TYPICAL_CURVATURE = 0.1
+"""Curvature of a source that has too few bands for any: the mean of blazars."""
+
+CURVATURE_RANGE = (-1.0, 2.0)
+"""Curvatures beyond are those of fits that say nothing."""
+
+RIDGE_HEIGHT = 1.0
+"""Deg; how fast the Galactic ridge falls with latitude, in sources as in diffuse emission."""
+
 FAINTEST_CLASS = 1e-6
 """Class probabilities below this count as this before their logarithm is taken."""
 
 
-def source_features(score: ArrayLike, ts: ArrayLike) -> NDArray[np.float64]:
-    """Give the three numbers the probability is linear in: 1, logit of the score, log of the TS.
+def source_features(
+    score: ArrayLike, ts: ArrayLike, evidence: ArrayLike | None = None
+) -> NDArray[np.float64]:
+    """Give the numbers the probability is linear in: 1, logit of the score, log of the TS, further.
 
     Parameters
     ----------
@@ -47,19 +60,55 @@ def source_features(score: ArrayLike, ts: ArrayLike) -> NDArray[np.float64]:
         Peak score of each segment, 0 to 1.
     ts : array_like, shape (n_sources,)
         Test statistic of each source; values below 1 and not-a-number count as 1.
+    evidence : array_like, shape (n_sources, n_further), optional
+        What else is known, as from `counts_evidence`.
 
     Returns
     -------
-    ndarray, shape (n_sources, 3)
+    ndarray, shape (n_sources, 3 + n_further)
         One row per source.
     """
     clipped = np.clip(np.asarray(score, dtype=float), SCORE_MARGIN, 1 - SCORE_MARGIN)
     significance = np.fmax(np.asarray(ts, dtype=float), MINIMUM_TS)
-    return np.stack([np.ones_like(clipped), logit(clipped), np.log(significance)], axis=-1)
+    features = np.stack([np.ones_like(clipped), logit(clipped), np.log(significance)], axis=-1)
+    return features if evidence is None else np.hstack([features, np.asarray(evidence, float)])
+
+
+def counts_evidence(curvature: ArrayLike, glat: ArrayLike) -> NDArray[np.float64]:
+    r"""Give what tells sources from wrongly predicted diffuse emission in a map of counts.
+
+    That emission has a spectrum without much curvature; pulsars, remnants and the many sources
+    without association that crowd the plane have one. And on the ridge of the plane there are more
+    sources: the same score and TS mean more there.
+
+    Parameters
+    ----------
+    curvature : array_like, shape (n_sources,)
+        Of the log-parabola (LP_beta); a typical one where it is not-a-number.
+    glat : array_like, shape (n_sources,)
+        Galactic latitude in degrees.
+
+    Returns
+    -------
+    ndarray, shape (n_sources, 2)
+        Curvature, and a number that falls from 1 on the plane as exp(-\|b\| / 1 deg).
+
+    Examples
+    --------
+    >>> counts_evidence([0.5], [0.0])
+    array([[0.5, 1. ]])
+    """
+    known = np.nan_to_num(np.asarray(curvature, dtype=float), nan=TYPICAL_CURVATURE)
+    ridge = np.exp(-np.abs(np.asarray(glat, dtype=float)) / RIDGE_HEIGHT)
+    return np.stack([np.clip(known, *CURVATURE_RANGE), ridge], axis=-1)
 
 
 def source_probability(
-    score: ArrayLike, ts: ArrayLike, coefficients: Sequence[float]
+    score: ArrayLike,
+    ts: ArrayLike,
+    coefficients: Sequence[float],
+    *,
+    evidence: ArrayLike | None = None,
 ) -> NDArray[np.float64]:
     """Give the calibrated probability that a detection is a real source.
 
@@ -69,9 +118,12 @@ def source_probability(
         Peak score of each segment, 0 to 1.
     ts : array_like, shape (n_sources,)
         Test statistic of each source.
-    coefficients : sequence of 3 floats
-        Offset, weight of logit(score) and weight of log(TS); the two weights are not negative, so
-        that a higher score or a higher TS never lowers the probability.
+    coefficients : sequence of 3 or more floats
+        Offset, weight of logit(score), weight of log(TS), weights of the evidence, or as many of
+        them as there are. Those of score and TS are not negative, so that a higher score or a
+        higher TS never lowers the probability.
+    evidence : array_like, shape (n_sources, n_further), optional
+        What else is known, as from `counts_evidence`.
 
     Returns
     -------
@@ -81,19 +133,21 @@ def source_probability(
     Raises
     ------
     PssegError
-        If there are not three coefficients or a weight is negative.
+        If there are not as many coefficients or a weight is negative.
 
     Examples
     --------
     >>> source_probability([0.5], [25.0], RAW_COEFFICIENTS)
     array([0.5])
     """
-    if len(coefficients) != 3 or min(coefficients[1:]) < 0:
+    features = source_features(score, ts, evidence)
+    if not 3 <= len(coefficients) <= features.shape[-1] or min(coefficients[1:3]) < 0:
         raise PssegError(
-            "source coefficients must be three numbers, the last two not negative, "
-            f"not {tuple(coefficients)}: calibrate the model anew"
+            f"source coefficients must be 3 to {features.shape[-1]} numbers, the second and third "
+            f"not negative, not {tuple(coefficients)}: calibrate the model anew"
         )
-    return expit(source_features(score, ts) @ np.asarray(coefficients, dtype=float))
+    weights = np.asarray(coefficients, dtype=float)
+    return expit(features[..., : len(weights)] @ weights)
 
 
 def detection_threshold(

@@ -22,6 +22,7 @@ from scipy.special import expit
 
 from psseg.catalogue.probability import (
     FAINTEST_CLASS,
+    counts_evidence,
     detection_threshold,
     source_features,
     source_probability,
@@ -129,14 +130,12 @@ def fit_calibration(
     counted = candidates[np.asarray(candidates["COUNTED"], dtype=bool)]
     real = np.asarray(counted["MATCHED"], dtype=bool)
     score, ts = column(counted, "SOURCE_PROB"), column(counted, "Sqrt_TS") ** 2
-    coefficients = fit_source_probability(score, ts, real)
-    probability = source_probability(score, ts, coefficients)
-    thresholds = _thresholds(probability, real, column(counted, "GLAT", u.deg), targets)
-    limit = detection_threshold(
-        column(counted, "GLAT", u.deg),
-        thresholds=thresholds,
-        latitude_split=targets.latitude_split,
-    )
+    glat = column(counted, "GLAT", u.deg)
+    evidence = counts_evidence(column(counted, "LP_beta"), glat)
+    coefficients = fit_source_probability(score, ts, real, evidence=evidence)
+    probability = source_probability(score, ts, coefficients, evidence=evidence)
+    thresholds = _thresholds(probability, real, glat, targets)
+    limit = detection_threshold(glat, thresholds=thresholds, latitude_split=targets.latitude_split)
     kept = counted[(probability >= limit) & real]
     temperature, bias = _fit_class_table(kept)
     scale, floor = _fit_position_table(kept)
@@ -154,9 +153,9 @@ def fit_calibration(
 
 
 def fit_source_probability(
-    score: ArrayLike, ts: ArrayLike, real: ArrayLike
-) -> tuple[float, float, float]:
-    """Fit the probability that a detection is real by logistic regression on score and TS.
+    score: ArrayLike, ts: ArrayLike, real: ArrayLike, *, evidence: ArrayLike | None = None
+) -> tuple[float, ...]:
+    """Fit the probability that a detection is real by logistic regression on all that is known.
 
     Parameters
     ----------
@@ -164,10 +163,12 @@ def fit_source_probability(
         Peak score and test statistic.
     real : array_like of bool, shape (n_detections,)
         Whether each is a true source.
+    evidence : array_like, shape (n_detections, n_further), optional
+        What else is known, as from `psseg.catalogue.probability.counts_evidence`.
 
     Returns
     -------
-    tuple of 3 floats
+    tuple of 3 + n_further floats
         Coefficients for `psseg.catalogue.probability.source_probability`; the weights of the score
         and of the TS are not negative.
 
@@ -183,8 +184,9 @@ def fit_source_probability(
             f"{FEWEST_DETECTIONS} of each are needed; simulate more tiles or lower the candidate "
             "threshold"
         )
-    features = source_features(score, ts)
-    start = np.array([0.0, 1.0, 0.0])
+    features = source_features(score, ts, evidence)
+    n_further = features.shape[1] - 3
+    start = np.array([0.0, 1.0, 0.0] + [0.0] * n_further)
 
     def loss(coefficients: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         linear = features @ coefficients
@@ -193,10 +195,9 @@ def fit_source_probability(
         slope = features.T @ (expit(linear) - outcome) / len(outcome) + RIDGE * pull
         return float(value), slope
 
-    bounds = [(None, None), (0, None), (0, None)]
+    bounds = [(None, None), (0, None), (0, None)] + [(None, None)] * n_further
     fit = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B")
-    offset, of_score, of_ts = (float(value) for value in fit.x)
-    return offset, of_score, of_ts
+    return tuple(float(value) for value in fit.x)
 
 
 def fit_residual_limit(backgrounds: QTable, bands: Sequence[str]) -> tuple[float, ...]:

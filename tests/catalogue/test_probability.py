@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from psseg.catalogue.probability import (
     RAW_COEFFICIENTS,
     calibrated_classes,
+    counts_evidence,
     detection_threshold,
     source_probability,
 )
@@ -38,10 +39,21 @@ def test_a_source_that_could_not_be_fitted_counts_as_insignificant():
     assert fitted == failed
 
 
-@pytest.mark.parametrize("coefficients", [(0.0, 1.0), (0.0, -1.0, 1.0), (0.0, 1.0, -0.1)])
+@pytest.mark.parametrize(
+    "coefficients", [(0.0, 1.0), (0.0, -1.0, 1.0), (0.0, 1.0, -0.1), (0.0, 1.0, 1.0, 1.0)]
+)
 def test_wrong_coefficients_are_refused(coefficients):
-    with pytest.raises(PssegError, match="three numbers, the last two not negative"):
+    with pytest.raises(PssegError, match="3 to 3 numbers, the second and third not negative"):
         source_probability([0.5], [25.0], coefficients)
+
+
+def test_curvature_and_latitude_are_further_evidence():
+    evidence = counts_evidence([0.0, 0.6, np.nan, 9.0], [0.0, 0.0, -1.0, 90.0])
+    np.testing.assert_allclose(evidence, [[0, 1], [0.6, 1], [0.1, np.exp(-1)], [2, 0]], atol=1e-12)
+    same = {"score": [0.5] * 2, "ts": [25.0] * 2, "evidence": evidence[:2]}
+    assert np.ptp(source_probability(**same, coefficients=RAW_COEFFICIENTS)) == 0
+    straight, curved = source_probability(**same, coefficients=(0, 1, 0, 2, -1))
+    assert straight < curved
 
 
 def test_the_threshold_changes_at_the_split():

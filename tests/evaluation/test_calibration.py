@@ -5,7 +5,12 @@ import pytest
 from astropy import units as u
 from astropy.table import QTable
 
-from psseg.catalogue.probability import calibrated_classes, combined_classes, source_probability
+from psseg.catalogue.probability import (
+    calibrated_classes,
+    combined_classes,
+    counts_evidence,
+    source_probability,
+)
 from psseg.errors import PssegError
 from psseg.evaluation.calibration import (
     CalibrationTargets,
@@ -30,6 +35,16 @@ def test_the_coefficients_that_made_a_sky_are_found_again():
     truth = (-3.0, 0.8, 1.1)
     fitted = fit_source_probability(*draw_detections(np.random.default_rng(3), 20_000, truth))
     np.testing.assert_allclose(fitted, truth, rtol=0.1)
+
+
+def test_what_else_is_known_is_weighed_with_the_score():
+    rng, truth = np.random.default_rng(5), (-3.0, 0.8, 1.1, 1.5, -0.7)
+    score, ts, _ = draw_detections(rng, 20_000, truth[:3])
+    evidence = counts_evidence(rng.normal(0.2, 0.4, 20_000), rng.uniform(-3, 3, 20_000))
+    probability = source_probability(score, ts, truth, evidence=evidence)
+    real = rng.uniform(size=20_000) < probability
+    fitted = fit_source_probability(score, ts, real, evidence=evidence)
+    np.testing.assert_allclose(fitted, truth, rtol=0.15)
 
 
 def test_a_useless_score_gets_no_weight_never_a_negative_one():
@@ -154,7 +169,8 @@ def test_a_whole_calibration(make_catalogue, make_truth):
     calibration = fit_calibration(tables.detections, candidate_threshold=0.05, targets=targets)
     assert calibration.candidate_threshold == 0.05
     assert calibration.thresholds["high_latitude"] > calibration.thresholds["low_latitude"]
-    probability = source_probability(score, ts, calibration.source_coefficients)
+    evidence = counts_evidence(catalogue["LP_beta"], catalogue["GLAT"].to_value("deg"))
+    probability = source_probability(score, ts, calibration.source_coefficients, evidence=evidence)
     high = np.abs(catalogue["GLAT"]) >= 20 * u.deg
     kept = high & (probability >= calibration.thresholds["high_latitude"])
     assert real[kept].mean() >= 0.98
