@@ -39,6 +39,14 @@ def edited(counts, tmp_path):
     return edit
 
 
+def test_the_package_runs_as_a_module():
+    done = subprocess.run(
+        [sys.executable, "-m", "psseg", "--version"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.split() == ["psseg,", "version", __version__]
+
+
 def test_help_imports_nothing_heavy():
     code = (
         "import sys\n"

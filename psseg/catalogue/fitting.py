@@ -19,17 +19,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csc_array, csr_array, hstack
+from scipy.sparse import csc_array
 
-from psseg.catalogue.footprints import Footprints, displacement_matrix, draw_footprints
+from psseg.catalogue.footprints import draw_footprints
 from psseg.catalogue.likelihood import (
     BandFit,
     conditional_ts,
     count_variances,
     fit_band,
-    information,
-    solve_symmetric,
 )
+from psseg.catalogue.position_step import displacement, moved, position_step, shortened
 from psseg.catalogue.scene import Scene, Sources, cutout, with_nodes
 from psseg.catalogue.spectra import BandCounts
 
@@ -55,9 +54,6 @@ NO_STEP = 0.03
 
 MOVES_TOGETHER = 2
 """After this many moves, sources that have arrived are left where they are."""
-
-LONGEST_MOVE = 0.7
-"""Pixels a source may move in one step: beyond, the PSF is not linear in the position."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -192,18 +188,18 @@ def fit_scene(
         again = movers if turn else np.arange(len(sources))
         smooth_counts[again] = spectrum(counts.rows(again), again)
         smooth, expected = _smoothed(sources, designs, bands, smooth_counts)
-        step, spread = _position_step(
+        step, spread = position_step(
             scene, smooth, start, footprints, designs, expected, position_prior, moving=movers
         )
         damping = np.where((step * previous).sum(axis=0) < 0, damping / 2, damping)
-        step = _shortened(step * damping)
-        sources, previous = _moved(sources, start, step, leash), step
+        step = shortened(step * damping)
+        sources, previous = moved(sources, start, step, leash), step
         footprints = footprints.redrawn(scene, sources, movers)
         sigma = np.sqrt(np.trace(spread, axis1=1, axis2=2) / 2)
         if turn >= MOVES_TOGETHER:
             moving &= np.hypot(*step) > np.maximum(FAR_ENOUGH * sigma, NO_STEP)
     still = np.hypot(*previous) < np.maximum(NEAR_ENOUGH * sigma, NO_STEP)
-    settled = (still | ~moving) & (_distance(sources, start) < 0.99 * leash)
+    settled = (still | ~moving) & (displacement(sources, start) < 0.99 * leash)
     return _finished(scene, sources, nodes, start, settled, spectrum, position_prior)
 
 
@@ -245,7 +241,7 @@ def _finished(
     counts, share = _measured(scene, sources, designs, bands)
     smooth, expected = _smoothed(sources, designs, bands, spectrum(counts, np.arange(n)))
     own = [design[:, :n] for design in designs]
-    _, spread = _position_step(
+    _, spread = position_step(
         scene, smooth, start, footprints, own, expected, position_prior, moving=np.arange(n)
     )
     band_ts = _held_ts(scene, designs, [b.expected for b in bands], sources.amplitude) * share
@@ -344,67 +340,3 @@ def _held_ts(
             )
         ]
     ).T
-
-
-def _position_step(
-    scene: Scene,
-    sources: Sources,
-    start: Sources,
-    footprints: Footprints,
-    designs: list[csc_array],
-    expected: list[Floats],
-    position_prior: float,
-    *,
-    moving: NDArray[np.intp],
-) -> tuple[Floats, Floats]:
-    """Give the step (2, n_sources) to better positions and their covariance (n_sources, 2, 2).
-
-    Both are zero for sources that do not move. The amplitudes are free; the background is held: it
-    is smooth, and leans to no side.
-    """
-    n, n_sources = len(moving), len(sources)
-    prior = _prior_matrix(sources.jacobian[moving], position_prior)
-    away = np.stack([sources.x - start.x, sources.y - start.y])[:, moving]
-    score, matrix = -prior @ away.ravel(), prior
-    moves = displacement_matrix(scene, sources, footprints.radii, moving)
-    for counts, design, total, move in zip(scene.counts, designs, expected, moves, strict=True):
-        score = score + move.T @ (counts.ravel() / total - 1)
-        both = csc_array(hstack([design, move]))
-        joint = information(both, csr_array(both), total)
-        among, mixed = joint[:n_sources, :n_sources], joint[n_sources:, :n_sources]
-        matrix = matrix + joint[n_sources:, n_sources:]
-        matrix = matrix - mixed @ solve_symmetric(among, mixed.T)
-    spread = solve_symmetric(matrix, np.eye(2 * n))
-    step, covariances = np.zeros((2, n_sources)), np.zeros((n_sources, 2, 2))
-    step[:, moving] = (spread @ score).reshape(2, n)
-    covariances[moving] = spread.reshape(2, n, 2, n)[:, np.arange(n), :, np.arange(n)]
-    return step, covariances
-
-
-def _prior_matrix(jacobian: Floats, position_prior: float) -> Floats:
-    """Give the inverse covariance of the prior, pixel-2 (2 n_sources, 2 n_sources)."""
-    n = len(jacobian)
-    matrix = np.zeros((2, n, 2, n))
-    metric = jacobian.transpose(0, 2, 1) @ jacobian / position_prior**2
-    matrix[:, np.arange(n), :, np.arange(n)] = metric
-    return matrix.reshape(2 * n, 2 * n)
-
-
-def _shortened(step: Floats) -> Floats:
-    return step * np.minimum(1, LONGEST_MOVE / np.maximum(np.hypot(*step), 1e-9))
-
-
-def _moved(sources: Sources, start: Sources, step: Floats, leash: float) -> Sources:
-    moved = replace(sources, x=sources.x + step[0], y=sources.y + step[1])
-    back = np.minimum(1, leash / np.maximum(_distance(moved, start), 1e-9))
-    return replace(
-        moved,
-        x=start.x + back * (moved.x - start.x),
-        y=start.y + back * (moved.y - start.y),
-    )
-
-
-def _distance(sources: Sources, start: Sources) -> Floats:
-    """Degrees from where the sources started."""
-    step = np.stack([sources.x - start.x, sources.y - start.y], axis=-1)
-    return np.linalg.norm((sources.jacobian @ step[..., None])[..., 0], axis=-1)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
+from itertools import pairwise
 from math import isfinite
 from numbers import Real
 from typing import Any, TypeVar, get_args, get_origin
 
 from psseg.errors import PssegError
 
-__all__ = ["check_keys", "check_values", "from_table"]
+__all__ = ["check_keys", "check_length", "check_rising", "check_values", "from_table"]
 
 T = TypeVar("T")
 
@@ -118,3 +119,18 @@ def _wanted(hint: Any) -> str:
 
 def _frozen(value: Any) -> Any:
     return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
+
+
+def check_length(name: str, values: Sequence[Any], other: str, record: object) -> None:
+    """Refuse values that are not as many as another field of a record has."""
+    wanted = len(getattr(record, other))
+    if len(values) != wanted:
+        raise PssegError(f"{name} must have {wanted} entries, as {other} has, not {len(values)}")
+
+
+def check_rising(name: str, values: Sequence[float], *, from_zero: bool = False) -> None:
+    """Refuse fewer than two numbers, numbers that do not rise, and some that are too low."""
+    too_low = len(values) < 2 or values[0] < 0 or (values[0] == 0 and not from_zero)
+    if too_low or any(low >= high for low, high in pairwise(values)):
+        least = "not negative" if from_zero else "positive"
+        raise PssegError(f"{name} must be two or more numbers, {least} and rising: {list(values)}")

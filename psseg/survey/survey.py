@@ -7,7 +7,7 @@ this folder, edit it, and pass its path wherever a survey's name is asked for.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from itertools import pairwise
@@ -17,10 +17,16 @@ from typing import Any, TypeVar, get_type_hints
 import numpy as np
 
 from psseg.errors import PssegError
-from psseg.survey.classes import SOURCE_CLASSES
 from psseg.survey.continuum import ContinuumSurvey, parse_continuum
 from psseg.survey.instrument import CountsInstrument
-from psseg.survey.schema import check_keys, check_values, from_table
+from psseg.survey.populations import Population
+from psseg.survey.schema import (
+    check_keys,
+    check_length,
+    check_rising,
+    check_values,
+    from_table,
+)
 
 __all__ = [
     "AnySurvey",
@@ -33,9 +39,6 @@ __all__ = [
     "load_survey",
     "parse_survey",
 ]
-
-SPECTRA = ("log-parabola", "plec4")
-"""Spectral shapes a population may have; `psseg.sky.spectra` has their formulae."""
 
 _TOP_LEVEL = {
     "name": str,
@@ -125,113 +128,15 @@ class DiffuseEmission:
     def __post_init__(self) -> None:
         """Refuse tables that do not fit together."""
         for name in ("isotropic_energy", "gas_energy", "profile_energy"):
-            _check_rising(name, getattr(self, name))
+            check_rising(name, getattr(self, name))
         for name in ("profile_latitude", "profile_longitude"):
-            _check_rising(name, getattr(self, name), from_zero=True)
-        _check_length("isotropic_e2dnde", self.isotropic_e2dnde, "isotropic_energy", self)
+            check_rising(name, getattr(self, name), from_zero=True)
+        check_length("isotropic_e2dnde", self.isotropic_e2dnde, "isotropic_energy", self)
         for name in ("gas_e2dnde", "inverse_compton_e2dnde", "hard_e2dnde"):
-            _check_length(name, getattr(self, name), "gas_energy", self)
-        _check_length("profile_intensity", self.profile_intensity, "profile_latitude", self)
+            check_length(name, getattr(self, name), "gas_energy", self)
+        check_length("profile_intensity", self.profile_intensity, "profile_latitude", self)
         for row in self.profile_intensity:
-            _check_length("every row of profile_intensity", row, "profile_longitude", self)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Population:
-    """Sources of one kind: how many, where, how bright, with which spectrum and size.
-
-    Parameters
-    ----------
-    name, code : str
-        What they are, and their 4FGL code ("unk": no truth for a class).
-    source_class : str
-        "pulsar", "blazar", "other", or "" for sources that count for detection only.
-    n_above : float
-        Number on the whole sky above `reference_flux`.
-    reference_flux : float
-        ph cm⁻² s⁻¹, 1-100 GeV, as all fluxes here.
-    flux_range : tuple of float
-        Faintest and brightest flux drawn.
-    flux_breaks, flux_slopes : tuple of float
-        dN/dS ∝ S^-slope, one slope more than breaks, continuous at the breaks.
-    latitude_scales, latitude_weights : tuple of float
-        Mixture of densities ∝ exp(-|b|/scale); scale in deg, 0 for isotropic.
-    longitude_scale : float
-        Density ∝ exp(-|l|/scale), deg; 0 for uniform in longitude.
-    spectrum : str
-        "log-parabola" or "plec4" (:mod:`psseg.sky.spectra`).
-    index, curvature, pivot : tuple of float
-        Mean and standard deviation of the photon index at the pivot, of the curvature (β, or
-        log10 d), and of log10(pivot / MeV).
-    extended_fraction : float
-        Fraction resolved by the instrument.
-    radius : tuple of float
-        Median radius, deg, and natural-log scatter, of the resolved ones.
-    radius_range : tuple of float
-        Smallest and largest radius, deg.
-    """
-
-    name: str
-    code: str
-    source_class: str
-    n_above: float
-    reference_flux: float
-    flux_range: tuple[float, float]
-    flux_breaks: tuple[float, ...]
-    flux_slopes: tuple[float, ...]
-    latitude_scales: tuple[float, ...]
-    latitude_weights: tuple[float, ...]
-    longitude_scale: float
-    spectrum: str
-    index: tuple[float, float]
-    curvature: tuple[float, float]
-    pivot: tuple[float, float]
-    extended_fraction: float = 0.0
-    radius: tuple[float, float] = (0.6, 0.8)
-    radius_range: tuple[float, float] = (0.12, 2.5)
-
-    def __post_init__(self) -> None:
-        """Refuse values that no simulation could use."""
-        where = f"population {self.name!r}"
-        if self.source_class not in (*SOURCE_CLASSES, ""):
-            raise PssegError(
-                f"{where}: source_class is {self.source_class!r}, "
-                f"want one of {', '.join(SOURCE_CLASSES)} or an empty string"
-            )
-        if self.spectrum not in SPECTRA:
-            raise PssegError(
-                f"{where}: spectrum is {self.spectrum!r}, want one of {', '.join(SPECTRA)}"
-            )
-        self._check_counts(where)
-        self._check_sky(where)
-
-    def _check_counts(self, where: str) -> None:
-        if len(self.flux_slopes) != len(self.flux_breaks) + 1:
-            raise PssegError(f"{where}: want one flux slope more than breaks")
-        if 1.0 in self.flux_slopes:
-            raise PssegError(f"{where}: a flux slope of exactly 1 cannot be integrated; take 1.001")
-        low, high = self.flux_range
-        _check_rising(f"{where}: flux_range with flux_breaks", (low, *self.flux_breaks, high))
-        if self.n_above <= 0 or not 0 < self.reference_flux < high:
-            raise PssegError(
-                f"{where}: want n_above above 0 and reference_flux between 0 and {high:g}, "
-                f"got {self.n_above} and {self.reference_flux}"
-            )
-
-    def _check_sky(self, where: str) -> None:
-        scales, weights = self.latitude_scales, self.latitude_weights
-        if len(scales) != len(weights) or abs(sum(weights) - 1) > 1e-6 or min(*weights, 0) < 0:
-            raise PssegError(
-                f"{where}: want one latitude weight per scale, not negative, with sum 1, "
-                f"got {list(weights)} for {list(scales)}"
-            )
-        if min(*scales, self.longitude_scale, 0) < 0:
-            raise PssegError(f"{where}: latitude_scales and longitude_scale must not be negative")
-        if not 0 <= self.extended_fraction <= 1:
-            raise PssegError(
-                f"{where}: extended_fraction must be 0 to 1, not {self.extended_fraction}"
-            )
-        _check_rising(f"{where}: radius_range", self.radius_range)
+            check_length("every row of profile_intensity", row, "profile_longitude", self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -402,22 +307,8 @@ def _read(cls: type[T], table: Mapping[str, Any], where: str) -> T:
     return from_table(cls, table, where=where)
 
 
-def _check_length(name: str, values: Sequence[Any], other: str, record: object) -> None:
-    wanted = len(getattr(record, other))
-    if len(values) != wanted:
-        raise PssegError(f"{name} must have {wanted} entries, as {other} has, not {len(values)}")
-
-
-def _check_rising(name: str, values: Sequence[float], *, from_zero: bool = False) -> None:
-    """Refuse fewer than two numbers, numbers that do not rise, and some that are too low."""
-    too_low = len(values) < 2 or values[0] < 0 or (values[0] == 0 and not from_zero)
-    if too_low or any(low >= high for low, high in pairwise(values)):
-        least = "not negative" if from_zero else "positive"
-        raise PssegError(f"{name} must be two or more numbers, {least} and rising: {list(values)}")
-
-
 def _check_bands(survey: Survey, where: str) -> None:
-    _check_rising(f"{where}: energy_edges", survey.energy_edges.tolist())
+    check_rising(f"{where}: energy_edges", survey.energy_edges.tolist())
     if survey.pixel_scale <= 0:
         raise PssegError(f"{where}: pixel_scale must be above 0 deg, not {survey.pixel_scale}")
     if len(survey.instrument.psf) != survey.n_bands:
