@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from psseg.catalogue.fit_settings import FitSettings
+from psseg.catalogue.fitting import position_covariance
 from psseg.catalogue.positions import local_jacobian
 from psseg.catalogue.resolving import Block, fit_block
 from psseg.catalogue.scene import Scene, background_nodes
@@ -270,6 +271,12 @@ def _fitted(block: Block) -> Measured:
     # Thousands of small matrices: BLAS threads that wait for each other take four times as long.
     with threadpool_limits(limits=1, user_api="blas"):
         found = fit_block(block)
+        covariance = position_covariance(
+            block.scene,
+            found.fit,
+            start=found.start,
+            position_prior=block.settings.position_prior,
+        )
     radii = np.array([0.0, *block.settings.disc_radii])
     fit, start = found.fit, found.start
     failed = ~fit.converged | (fit.ts <= 0)
@@ -278,7 +285,7 @@ def _fitted(block: Block) -> Measured:
         x=np.where(failed, start.x, fit.sources.x),
         y=np.where(failed, start.y, fit.sources.y),
         jacobian=start.jacobian,
-        covariance=np.where(unknown, np.nan, fit.position_covariance),
+        covariance=np.where(unknown, np.nan, covariance),
         counts=fit.counts.best,
         variance=fit.counts.variance,
         score=fit.counts.score,

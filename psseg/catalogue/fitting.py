@@ -32,7 +32,7 @@ from psseg.catalogue.position_step import displacement, moved, position_step, sh
 from psseg.catalogue.scene import Scene, Sources, cutout, with_nodes
 from psseg.catalogue.spectra import BandCounts
 
-__all__ = ["SceneFit", "Spectrum", "fit_scene", "starting_sources"]
+__all__ = ["SceneFit", "Spectrum", "fit_scene", "position_covariance", "starting_sources"]
 
 Floats = NDArray[np.float64]
 
@@ -70,31 +70,33 @@ class SceneFit:
         Twice the log-likelihood that each source adds in each band, the bands free.
     ts : ndarray (n_sources,)
         The same for all bands with the smooth spectrum.
-    position_covariance : ndarray (n_sources, 2, 2)
-        Of x and y, pixel2.
+    smooth : Sources
+        The same sources with their smooth spectra.
     converged : ndarray of bool (n_sources,)
         False where a source was still moving fast, or stands at the end of its leash.
     expected : ndarray (n_bands, n_y, n_x)
         Expected counts.
     background : ndarray (n_bands, n_y, n_x)
         The part of them that is background, corrected.
+    level : ndarray (n_bands, n_nodes)
+        The corrections at the nodes.
     """
 
     sources: Sources
     counts: BandCounts
     band_ts: Floats
     ts: Floats
-    position_covariance: Floats
+    smooth: Sources
     converged: NDArray[np.bool_]
     expected: Floats
     background: Floats
+    level: Floats
 
     def rows(self, order: NDArray[np.intp]) -> SceneFit:
         """Give the sources in another order, all of them."""
-        names = ("band_ts", "ts", "position_covariance", "converged")
-        own = {name: getattr(self, name)[order] for name in names}
-        counts = self.counts.rows(order)
-        return replace(self, sources=self.sources.rows(order), counts=counts, **own)
+        own = {name: getattr(self, name)[order] for name in ("band_ts", "ts", "converged")}
+        tables = {name: getattr(self, name).rows(order) for name in ("sources", "smooth", "counts")}
+        return replace(self, **own, **tables)
 
 
 def starting_sources(scene: Scene, *, x: Floats, y: Floats, jacobian: Floats) -> Sources:
@@ -140,6 +142,7 @@ def fit_scene(
     position_prior: float,
     start: Sources | None = None,
     moving: NDArray[np.bool_] | None = None,
+    level: Floats | None = None,
     n_moves: int = 8,
 ) -> SceneFit:
     """Fit all sources of a scene together.
@@ -160,6 +163,8 @@ def fit_scene(
         Where the sources are expected. The default is `sources`.
     moving : ndarray of bool (n_sources,), optional
         Sources that may move; the counts of all are fitted. The default is all.
+    level : ndarray (n_bands, n_nodes), optional
+        The background's corrections to begin with. The default fits them where the sources are.
     n_moves : int
         Moves at most.
 
@@ -168,7 +173,9 @@ def fit_scene(
     SceneFit
     """
     start = sources if start is None else start
-    sources, nodes, background = _levelled(scene, sources)
+    if level is None:
+        sources, level = _levelled(scene, sources)
+    background = _corrected(scene, level)
     footprints = draw_footprints(scene, sources)
     smooth_counts = np.zeros(sources.amplitude.T.shape)
     damping = np.ones(len(sources))
@@ -181,7 +188,7 @@ def fit_scene(
         movers = np.flatnonzero(moving)
         designs = footprints.matrices(scene)
         bands = _fit_bands(
-            scene, sources, background, designs, nodes=nodes[:, :0], n_steps=STEPS_BETWEEN_MOVES
+            scene, sources, background, designs, nodes=level[:, :0], n_steps=STEPS_BETWEEN_MOVES
         )
         sources = _taken_over(sources, bands)
         counts, _ = _measured(scene, sources, designs, bands)
@@ -200,33 +207,66 @@ def fit_scene(
             moving &= np.hypot(*step) > np.maximum(FAR_ENOUGH * sigma, NO_STEP)
     still = np.hypot(*previous) < np.maximum(NEAR_ENOUGH * sigma, NO_STEP)
     settled = (still | ~moving) & (displacement(sources, start) < 0.99 * leash)
-    return _finished(scene, sources, nodes, start, settled, spectrum, position_prior)
+    return _finished(scene, sources, level, settled, spectrum)
 
 
-def _levelled(scene: Scene, sources: Sources) -> tuple[Sources, Floats, Floats]:
-    """Fit counts and background where the sources are.
+def position_covariance(
+    scene: Scene, fit: SceneFit, *, start: Sources, position_prior: float
+) -> Floats:
+    """Give how well the positions of a fit are known.
 
-    Gives the sources, the background's corrections at the nodes (n_bands, n_nodes), and the
-    background with them (n_bands, n_pixels).
+    Parameters
+    ----------
+    scene : Scene
+        The sky.
+    fit : SceneFit
+        The fit.
+    start : Sources
+        Where the sources were expected.
+    position_prior : float
+        As for `fit_scene`.
+
+    Returns
+    -------
+    ndarray (n_sources, 2, 2)
+        Of x and y, pixel2.
     """
+    footprints = draw_footprints(scene, fit.sources)
+    designs = footprints.matrices(scene)
+    change = fit.smooth.amplitude - fit.sources.amplitude
+    expected = [
+        best.ravel() + design @ more
+        for best, design, more in zip(fit.expected, designs, change, strict=True)
+    ]
+    everyone = np.arange(len(start))
+    return position_step(
+        scene, fit.smooth, start, footprints, designs, expected, position_prior, moving=everyone
+    )[1]
+
+
+def _levelled(scene: Scene, sources: Sources) -> tuple[Sources, Floats]:
+    """Fit counts and background where the sources are; the corrections are (n_bands, n_nodes)."""
     flat = scene.background.reshape(scene.n_bands, -1)
     designs = with_nodes(scene, draw_footprints(scene, sources).matrices(scene))
     level = np.zeros((scene.n_bands, scene.nodes.shape[1]))
     bands = _fit_bands(scene, sources, flat, designs, nodes=level, n_steps=STEPS_BETWEEN_MOVES)
-    nodes = _nodes(bands, len(sources))
-    return _taken_over(sources, bands), nodes, flat * (1 + (scene.nodes @ nodes.T).T)
+    return _taken_over(sources, bands), _nodes(bands, len(sources))
+
+
+def _corrected(scene: Scene, level: Floats) -> Floats:
+    """Give the background with its corrections, (n_bands, n_pixels)."""
+    flat = scene.background.reshape(scene.n_bands, -1)
+    return flat * (1 + (scene.nodes @ level.T).T)
 
 
 def _finished(
     scene: Scene,
     sources: Sources,
-    nodes: Floats,
-    start: Sources,
+    level: Floats,
     settled: NDArray[np.bool_],
     spectrum: Spectrum,
-    position_prior: float,
 ) -> SceneFit:
-    """Fit the counts once more, the background free, and work out all errors.
+    """Fit the counts once more, the background free, and work out their errors and the TS.
 
     What a source adds with all else held is too much where neighbours or the background could take
     its place. If the likelihood is a parabola, letting them do so divides the TS by the ratio of
@@ -234,28 +274,24 @@ def _finished(
     """
     n = len(sources)
     flat = scene.background.reshape(scene.n_bands, -1)
-    footprints = draw_footprints(scene, sources)
-    designs = with_nodes(scene, footprints.matrices(scene))
-    bands = _fit_bands(scene, sources, flat, designs, nodes=nodes, n_steps=20)
-    sources = _taken_over(sources, bands)
+    designs = with_nodes(scene, draw_footprints(scene, sources).matrices(scene))
+    bands = _fit_bands(scene, sources, flat, designs, nodes=level, n_steps=20)
+    sources, level = _taken_over(sources, bands), _nodes(bands, n)
     counts, share = _measured(scene, sources, designs, bands)
     smooth, expected = _smoothed(sources, designs, bands, spectrum(counts, np.arange(n)))
-    own = [design[:, :n] for design in designs]
-    _, spread = position_step(
-        scene, smooth, start, footprints, own, expected, position_prior, moving=np.arange(n)
-    )
     band_ts = _held_ts(scene, designs, [b.expected for b in bands], sources.amplitude) * share
     smooth_ts = _held_ts(scene, designs, expected, smooth.amplitude) * share
-    corrections = (scene.nodes @ _nodes(bands, n).T).T.reshape(scene.background.shape)
+    shape = scene.background.shape
     return SceneFit(
         sources=sources,
         counts=counts,
         band_ts=np.maximum(band_ts, 0),
         ts=np.maximum(smooth_ts.sum(axis=1), 0),
-        position_covariance=spread,
+        smooth=smooth,
         converged=settled,
-        expected=np.stack([band.expected for band in bands]).reshape(scene.background.shape),
-        background=scene.background * (1 + corrections),
+        expected=np.stack([band.expected for band in bands]).reshape(shape),
+        background=_corrected(scene, level).reshape(shape),
+        level=level,
     )
 
 

@@ -163,6 +163,7 @@ def _fitted(
     segment: NDArray[np.intp],
     *,
     moving: NDArray[np.bool_] | None = None,
+    level: Floats | None = None,
 ) -> SceneFit:
     exposure = block.exposure[segment]
 
@@ -177,6 +178,7 @@ def _fitted(
         leash=block.settings.leash,
         position_prior=block.settings.position_prior,
         moving=moving,
+        level=level,
         **({} if moving is None else {"n_moves": N_MOVES_AGAIN}),
     )
 
@@ -282,7 +284,10 @@ def _changed(
     places = np.concatenate([sources.x[touched], x]), np.concatenate([sources.y[touched], y])
     arrived = np.concatenate([found.fit.converged[rows], np.zeros(len(x), dtype=bool)])
     moving = ~arrived | (_distance(again, *places) < NEIGHBOURHOOD).any(axis=1)
-    fit = _fitted(block, again, start, segment, moving=moving)
+    # The background has taken in what belongs to a new source or to a disc in a point's place.
+    fewer = not len(x) and bool((sources.shape == found.fit.sources.shape).all())
+    level = found.fit.level if fewer else None
+    fit = _fitted(block, again, start, segment, moving=moving, level=level)
     return Resolved(fit=fit, start=start, segment=segment)
 
 
