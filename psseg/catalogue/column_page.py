@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from psseg.catalogue.columns import COLUMNS, Column
+from psseg.catalogue.column import Column
+from psseg.catalogue.columns import COLUMNS
 from psseg.catalogue.flags import FLAG_MEANINGS
 from psseg.catalogue.radio_columns import COMPONENT_COLUMNS, RADIO_COLUMNS
 from psseg.catalogue.radio_flags import RADIO_FLAG_MEANINGS

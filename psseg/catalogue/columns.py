@@ -6,22 +6,10 @@ words of the IVOA's UCD1+ list.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from psseg.catalogue.class_columns import CLASS_COLUMNS
+from psseg.catalogue.column import Column
 
-from psseg.survey.classes import SOURCE_CLASSES
-
-__all__ = ["COLUMNS", "Column", "column_names"]
-
-
-class Column(NamedTuple):
-    """One column: its name, type (numpy's code), unit, UCD, meaning, and whether it is per band."""
-
-    name: str
-    dtype: str
-    unit: str
-    ucd: str
-    description: str
-    per_band: bool = False
+__all__ = ["COLUMNS", "column_names"]
 
 
 def column_names() -> tuple[str, ...]:
@@ -77,25 +65,6 @@ _DETECTION = (
     ),
 )
 
-_CLASS = (
-    Column("CLASS", "U8", "", "src.class", "Most probable class: pulsar, blazar or other"),
-    Column("CLASS1", "U8", "", "src.class", "4FGL code of the class: psr, bcu, empty for other"),
-    *(
-        Column(
-            f"{prefix}_{name.upper()}",
-            "f4",
-            "",
-            "stat.probability;src.class",
-            f"{meaning} of class {name}",
-        )
-        for prefix, meaning in (
-            ("P", "Probability, with priors,"),
-            ("L", "Likelihood, without priors,"),
-        )
-        for name in SOURCE_CLASSES
-    ),
-)
-
 _FLUXES = (
     Column("Npred", "f4", "", "phot.count", "Counts in the fitted spectrum, all bands"),
     Column("FLUX1000", "f4", _FLUX, _FLUX_UCD, "Photon flux, 1-100 GeV, of the fitted spectrum"),
@@ -132,5 +101,5 @@ _REST = (
     Column("Flags", "i4", "", "meta.code.qual", "Sum of flags, which the header explains"),
 )
 
-COLUMNS = (*_PLACE, *_ELLIPSES, *_DETECTION, *_CLASS, *_FLUXES, *_REST)
+COLUMNS = (*_PLACE, *_ELLIPSES, *_DETECTION, *CLASS_COLUMNS, *_FLUXES, *_REST)
 """Every column, in order."""

@@ -17,7 +17,7 @@ from astropy.io import fits
 from astropy.table import QTable, Table
 from numpy.typing import ArrayLike, NDArray
 
-from psseg.catalogue.columns import Column
+from psseg.catalogue.column import Column
 from psseg.catalogue.radio_styles import own_style
 from psseg.errors import PssegError
 

@@ -19,10 +19,10 @@ from astropy.table import QTable
 from astropy.wcs import WCS
 from numpy.typing import NDArray
 
-from psseg.catalogue.columns import COLUMNS, Column
+from psseg.catalogue.columns import COLUMNS
 from psseg.catalogue.coverage import check_mocpy, write_coverage
 from psseg.catalogue.csv_format import metadata_path, read_csv, write_csv, write_csv_metadata
-from psseg.catalogue.declared_tables import NOT_META, declared, listed, read_hdu
+from psseg.catalogue.declared_tables import NOT_META, Column, declared, listed, read_hdu
 from psseg.catalogue.ecsv_format import read_ecsv, write_ecsv
 from psseg.catalogue.fermi_format import write_fermi
 from psseg.catalogue.flags import FLAG_MEANINGS

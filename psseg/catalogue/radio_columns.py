@@ -6,8 +6,8 @@ half maximum. UCDs are words of the IVOA's UCD1+ list.
 
 from __future__ import annotations
 
-from psseg.catalogue.columns import Column
-from psseg.survey.classes import SOURCE_CLASSES
+from psseg.catalogue.class_columns import CLASS_COLUMNS
+from psseg.catalogue.column import Column
 
 __all__ = ["COMPONENT_COLUMNS", "RADIO_COLUMNS"]
 
@@ -88,25 +88,6 @@ _DETECTION = (
     Column("SNR", "f4", "", "stat.snr", "peak_flux over rms_image"),
 )
 
-_CLASS = (
-    Column("CLASS", "U8", "", "src.class", "Most probable class: pulsar, blazar or other"),
-    Column("CLASS1", "U8", "", "src.class", "4FGL code of the class: psr, bcu, empty for other"),
-    *(
-        Column(
-            f"{prefix}_{name.upper()}",
-            "f4",
-            "",
-            "stat.probability;src.class",
-            f"{meaning} of class {name}",
-        )
-        for prefix, meaning in (
-            ("P", "Probability, with priors,"),
-            ("L", "Likelihood, without priors,"),
-        )
-        for name in SOURCE_CLASSES
-    ),
-)
-
 _REST = (
     Column("N_PIXELS", "i4", "", "meta.number;instr.pixel", "Pixels of the segment"),
     Column("N_COMPONENTS", "i4", "", "meta.number", "Gaussians fitted, 0 if none could be"),
@@ -137,7 +118,7 @@ RADIO_COLUMNS = (
     *_NOISE,
     *_SPECTRUM,
     *_DETECTION,
-    *_CLASS,
+    *CLASS_COLUMNS,
     *_REST,
 )
 """Every column of the sources, in order."""

@@ -12,7 +12,7 @@ from typing import Any
 import astropy.units as u
 from astropy.table import QTable
 
-from psseg.catalogue.columns import Column
+from psseg.catalogue.column import Column
 from psseg.errors import PssegError
 
 __all__ = ["STYLES", "own_style", "styled"]

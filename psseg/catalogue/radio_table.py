@@ -16,6 +16,7 @@ from astropy.io import fits
 from astropy.table import QTable, Table
 from numpy.typing import ArrayLike, NDArray
 
+from psseg.catalogue.class_columns import class_values
 from psseg.catalogue.declared_tables import (
     declared,
     empty_table,
@@ -28,9 +29,7 @@ from psseg.catalogue.declared_tables import (
 from psseg.catalogue.radio_columns import COMPONENT_COLUMNS, RADIO_COLUMNS
 from psseg.catalogue.radio_flags import RADIO_FLAG_MEANINGS
 from psseg.catalogue.radio_styles import styled
-from psseg.catalogue.table import CODE_OF_CLASS
 from psseg.errors import PssegError
-from psseg.survey.classes import SOURCE_CLASSES
 from psseg.tiles.image_noise import ImageNoise
 from psseg.tiles.radio_image import RadioImage
 
@@ -112,23 +111,14 @@ def build_radio_catalogue(
         If an array does not have a row per source.
     """
     n = len(sources)
-    if probabilities is None:
-        probabilities = likelihoods
     if source_probability is None:
         source_probability = sources["SOURCE_SCORE"]
-    likelihoods = rows_of("likelihoods", likelihoods, (n, len(SOURCE_CLASSES)))
-    probabilities = rows_of("probabilities", probabilities, (n, len(SOURCE_CLASSES)))
-    classes = np.array(SOURCE_CLASSES)[np.argmax(probabilities, axis=1)]
     names = radio_source_names(sources["ra"].value, sources["dec"].value)
     made: dict[str, Any] = {
         "Source_Name": names,
         "SOURCE_PROB": rows_of("source_probability", source_probability, (n,)),
-        "CLASS": classes,
-        "CLASS1": np.array([CODE_OF_CLASS[name] for name in classes], dtype="U8"),
     }
-    for k, name in enumerate(SOURCE_CLASSES):
-        made[f"P_{name.upper()}"] = probabilities[:, k]
-        made[f"L_{name.upper()}"] = likelihoods[:, k]
+    made |= class_values(n, likelihoods, probabilities)
     made = {c.name: made.get(c.name) for c in RADIO_COLUMNS}
     catalogue = QTable({k: sources[k] if v is None else v for k, v in made.items()})
     return declared(catalogue, RADIO_COLUMNS), _named(sources, names, components)

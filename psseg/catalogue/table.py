@@ -16,6 +16,7 @@ from astropy.io import fits
 from astropy.table import QTable, Table
 from numpy.typing import ArrayLike, NDArray
 
+from psseg.catalogue.class_columns import class_values
 from psseg.catalogue.columns import COLUMNS, column_names
 from psseg.catalogue.declared_tables import (
     declared,
@@ -28,7 +29,6 @@ from psseg.catalogue.declared_tables import (
 )
 from psseg.catalogue.flags import FLAG_MEANINGS
 from psseg.errors import PssegError
-from psseg.survey.classes import SOURCE_CLASSES
 from psseg.survey.survey import Survey
 
 __all__ = [
@@ -39,10 +39,6 @@ __all__ = [
     "source_names",
     "write_catalogue",
 ]
-
-CODE_OF_CLASS = {"pulsar": "psr", "blazar": "bcu", "other": ""}
-"""4FGL code written for a class: lower case, as psseg identifies nothing. A blazar is of uncertain
-type; each code of "other" says more than the network knows."""
 
 
 def source_names(ra: ArrayLike, dec: ArrayLike) -> NDArray[np.str_]:
@@ -109,22 +105,13 @@ def build_catalogue(
         If an array does not have a row per source.
     """
     n = len(measured)
-    if probabilities is None:
-        probabilities = likelihoods
     if source_probability is None:
         source_probability = measured["SOURCE_SCORE"]
-    likelihoods = rows_of("likelihoods", likelihoods, (n, len(SOURCE_CLASSES)))
-    probabilities = rows_of("probabilities", probabilities, (n, len(SOURCE_CLASSES)))
-    classes = np.array(SOURCE_CLASSES)[np.argmax(probabilities, axis=1)]
     made: dict[str, Any] = {
         "Source_Name": source_names(measured["RAJ2000"].value, measured["DEJ2000"].value),
         "SOURCE_PROB": rows_of("source_probability", source_probability, (n,)),
-        "CLASS": classes,
-        "CLASS1": np.array([CODE_OF_CLASS[name] for name in classes], dtype="U8"),
     }
-    for k, name in enumerate(SOURCE_CLASSES):
-        made[f"P_{name.upper()}"] = probabilities[:, k]
-        made[f"L_{name.upper()}"] = likelihoods[:, k]
+    made |= class_values(n, likelihoods, probabilities)
     columns = {c.name: made.get(c.name) for c in COLUMNS}
     catalogue = QTable({k: measured[k] if v is None else v for k, v in columns.items()})
     return declared(catalogue, COLUMNS)

@@ -17,7 +17,7 @@ from astropy.table import MaskedColumn, Table, hstack
 from numpy.typing import NDArray
 
 from psseg import __version__
-from psseg.catalogue.columns import Column
+from psseg.catalogue.column import Column
 from psseg.crossmatch.association import AMBIGUOUS, SHARED
 from psseg.crossmatch.matching import Match
 from psseg.errors import PssegError
