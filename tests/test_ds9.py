@@ -343,6 +343,18 @@ def test_lonely_sources_are_named_by_ds9_itself():
     assert made.all_named
 
 
+def test_names_at_the_upper_edge_stand_below_their_sources():
+    wcs = map_wcs()
+    made = map_regions(
+        radio_shapes_drawn(radio_table(wcs, [[80.0, SIDE - 2.0], [200.0, 150.0]])),
+        wcs, shape=(SIDE, SIDE), zoom=3.0, significance=np.ones(2),
+    )  # fmt: skip
+    assert not made.all_named
+    high, low = (box(line, 3.0) for line in made.names.splitlines())
+    assert high[3] < 3 * (SIDE - 2)
+    assert low[2] > 3 * 150
+
+
 def test_small_ellipses_get_a_marker_of_their_class():
     wcs = map_wcs()
     shapes = radio_shapes_drawn(radio_table(wcs, [[80.0, 80.0], [150.0, 150.0], [220.0, 60.0]]))

@@ -58,7 +58,7 @@ class MapRegions:
         What to add to it to show the names that have room, where DS9 is told to show none itself
         (``-regions showtext no``).
     all_named : bool
-        Whether all names have room, so that DS9 can be left to show them.
+        Whether all names have room above their sources, where DS9 itself shows them.
     """
 
     sources: str
@@ -99,7 +99,10 @@ def map_regions(
     ellipses = pixel_ellipses(shapes, wcs)
     drawn = np.isfinite(ellipses.x + ellipses.y)
     shapes, ellipses = shapes.keep(drawn), ellipses.keep(drawn)
-    level = ellipses.above((MARKER_SIZE / 2 + LETTER[1] / 2 + 1) / zoom)
+    gap, height = (MARKER_SIZE / 2 + LETTER[1] / 2 + 1) / zoom, LETTER[1] / zoom
+    above = ellipses.y + ellipses.half_height + gap
+    too_high = above + height / 2 > shape[0] - 0.5
+    level = np.where(too_high, ellipses.y - ellipses.half_height - gap, above)
     names = np.array([name.removeprefix("PSSEG ") for name in shapes.names.tolist()], dtype=str)
     order = np.argsort(-np.nan_to_num(significance[drawn], nan=-np.inf), kind="stable")
     named = _with_room(ellipses, level, zoom, names, order, width=shape[1] * zoom)
@@ -109,7 +112,7 @@ def map_regions(
     return MapRegions(
         sources="\n".join([*lines, ""]),
         names="".join(f"{line}\n" for line in _texts(shapes, names, ellipses.x, level, named)),
-        all_named=len(named) == len(names),
+        all_named=len(named) == len(names) and not too_high.any(),
     )
 
 
@@ -137,11 +140,11 @@ class PixelEllipses:
         """Give some of the ellipses."""
         return PixelEllipses(**{name: values[which] for name, values in vars(self).items()})
 
-    def above(self, gap: float) -> Floats:
-        """Give the row that lies this many pixels above each ellipse."""
+    @property
+    def half_height(self) -> Floats:
+        """How many pixels each ellipse rises above its middle, 0 where there is none."""
         turn = np.deg2rad(self.angle)
-        half_height = np.hypot(self.major * np.sin(turn), self.minor * np.cos(turn))
-        return self.y + np.nan_to_num(half_height) + gap
+        return np.nan_to_num(np.hypot(self.major * np.sin(turn), self.minor * np.cos(turn)))
 
 
 def pixel_ellipses(shapes: SourceShapes, wcs: WCS) -> PixelEllipses:
@@ -212,8 +215,8 @@ def _with_room(
 ) -> list[int]:
     """Give the sources whose names cover neither another name nor the middle of a source.
 
-    Names are centred above their sources, stay on a map of this width (pixels of the screen), and
-    are placed in the order given.
+    Names are centred at their level, stay on a map of this width (pixels of the screen), and are
+    placed in the order given.
     """
     widths = np.char.str_len(names) * LETTER[0]
     taken = _Boxes(float(widths.max(initial=LETTER[0])), LETTER[1])

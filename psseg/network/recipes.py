@@ -52,7 +52,7 @@ def recipe_for(survey: AnySurvey) -> Recipe:
             batches=TileBatches,
             build=lambda **size: build_network(n_bands=survey.n_bands, **size),
             losses=_two_losses,
-            defaults={},
+            defaults={"n_tiles": 16000, "background_weight": 3.0},
         )
     return Recipe(
         simulate=simulate_radio_training_tiles,
