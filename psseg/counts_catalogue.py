@@ -21,7 +21,7 @@ from psseg.catalogue.probability import (
     calibrated_classes,
     counts_evidence,
     detection_threshold,
-    source_probability,
+    zone_probability,
 )
 from psseg.catalogue.segment_sharing import kept_segments
 from psseg.catalogue.segmentation import find_segments
@@ -161,11 +161,14 @@ def _measure(
         unlike_training=unlike_training,
         executor=executor,
     )
-    measured["SOURCE_PROB"] = source_probability(
+    glat = measured["GLAT"].to_value("deg")
+    measured["SOURCE_PROB"] = zone_probability(
         measured["SOURCE_SCORE"],
         measured["Sqrt_TS"] ** 2,
-        calibration.source_coefficients,
-        evidence=counts_evidence(measured["LP_beta"], measured["GLAT"].to_value("deg")),
+        glat,
+        coefficients=(calibration.low_latitude_coefficients, calibration.source_coefficients),
+        latitude_split=calibration.latitude_split,
+        evidence=counts_evidence(measured["LP_beta"], measured["Unc_LP_beta"], glat),
     )
     return measured, segments
 

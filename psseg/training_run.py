@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CALIBRATION_TILES", "train_model"]
 
-CALIBRATION_TILES = 48
-"""Of 256² pixels: three quarters of a sky, some thousand detections to fit a few numbers to."""
+CALIBRATION_TILES = 96
+"""Of 256² pixels: a sky and a half, some thousand detections in each zone of latitude."""
 
 CALIBRATION_IMAGES = 12
 """Of 1024² pixels and of each mix: some thousand detections."""

@@ -25,6 +25,7 @@ __all__ = [
     "detection_threshold",
     "source_features",
     "source_probability",
+    "zone_probability",
 ]
 
 RAW_COEFFICIENTS = (0.0, 1.0, 0.0)
@@ -36,11 +37,9 @@ SCORE_MARGIN = 1e-4
 MINIMUM_TS = 1.0
 """Test statistics below this count as this: a fit without improvement says no less than one."""
 
-TYPICAL_CURVATURE = 0.1
-"""Curvature of a source that has too few bands for any: the mean of blazars."""
-
-CURVATURE_RANGE = (-1.0, 2.0)
-"""Curvatures beyond are those of fits that say nothing."""
+TYPICAL_CURVATURE, CURVATURE_SPREAD = 0.1, 0.3
+"""Mean and spread of what is expected of a source whose curvature is not measured: with few bands
+or few photons the fitted one is mostly noise."""
 
 RIDGE_HEIGHT = 1.0
 """Deg; how fast the Galactic ridge falls with latitude, in sources as in diffuse emission."""
@@ -74,7 +73,7 @@ def source_features(
     return features if evidence is None else np.hstack([features, np.asarray(evidence, float)])
 
 
-def counts_evidence(curvature: ArrayLike, glat: ArrayLike) -> NDArray[np.float64]:
+def counts_evidence(curvature: ArrayLike, error: ArrayLike, glat: ArrayLike) -> NDArray[np.float64]:
     r"""Give what tells sources from wrongly predicted diffuse emission in a map of counts.
 
     That emission has a spectrum without much curvature; pulsars, remnants and the many sources
@@ -83,24 +82,28 @@ def counts_evidence(curvature: ArrayLike, glat: ArrayLike) -> NDArray[np.float64
 
     Parameters
     ----------
-    curvature : array_like, shape (n_sources,)
-        Of the log-parabola (LP_beta); a typical one where it is not-a-number.
+    curvature, error : array_like, shape (n_sources,)
+        Of the log-parabola (LP_beta and Unc_LP_beta); not-a-number where there is none.
     glat : array_like, shape (n_sources,)
         Galactic latitude in degrees.
 
     Returns
     -------
     ndarray, shape (n_sources, 2)
-        Curvature, and a number that falls from 1 on the plane as exp(-\|b\| / 1 deg).
+        Curvature, drawn towards a typical one as its error demands; and a number that falls from 1
+        on the plane as exp(-\|b\| / 1 deg).
 
     Examples
     --------
-    >>> counts_evidence([0.5], [0.0])
-    array([[0.5, 1. ]])
+    >>> counts_evidence([0.5, 0.5], [0.0, 0.3], [0.0, 0.0])
+    array([[0.5, 1. ],
+           [0.3, 1. ]])
     """
-    known = np.nan_to_num(np.asarray(curvature, dtype=float), nan=TYPICAL_CURVATURE)
+    measured, variance = np.asarray(curvature, dtype=float), np.square(np.asarray(error, float))
+    trust = CURVATURE_SPREAD**2 / (CURVATURE_SPREAD**2 + variance)
+    shift = np.nan_to_num(trust * (measured - TYPICAL_CURVATURE))
     ridge = np.exp(-np.abs(np.asarray(glat, dtype=float)) / RIDGE_HEIGHT)
-    return np.stack([np.clip(known, *CURVATURE_RANGE), ridge], axis=-1)
+    return np.stack([TYPICAL_CURVATURE + shift, ridge], axis=-1)
 
 
 def source_probability(
@@ -148,6 +151,45 @@ def source_probability(
         )
     weights = np.asarray(coefficients, dtype=float)
     return expit(features[..., : len(weights)] @ weights)
+
+
+def zone_probability(
+    score: ArrayLike,
+    ts: ArrayLike,
+    glat: ArrayLike,
+    *,
+    coefficients: tuple[Sequence[float], Sequence[float]],
+    latitude_split: float,
+    evidence: ArrayLike | None = None,
+) -> NDArray[np.float64]:
+    r"""Give the same probability with coefficients that depend on latitude.
+
+    Far from the plane the background is well known and the TS says most; near it the TS is that of
+    diffuse emission often enough, and the network's score says more.
+
+    Parameters
+    ----------
+    score, ts, evidence
+        As for `source_probability`.
+    glat : array_like, shape (n_sources,)
+        Galactic latitude in degrees.
+    coefficients : pair of sequences of floats
+        Those below and those from `latitude_split` on; where the first are none, the second hold
+        everywhere.
+    latitude_split : float
+        \|b\| in degrees.
+
+    Returns
+    -------
+    ndarray, shape (n_sources,)
+        Probability, 0 to 1.
+    """
+    low, high = coefficients
+    far = source_probability(score, ts, high, evidence=evidence)
+    if not len(low):
+        return far
+    near = source_probability(score, ts, low, evidence=evidence)
+    return np.where(np.abs(np.asarray(glat, dtype=float)) >= latitude_split, far, near)
 
 
 def detection_threshold(

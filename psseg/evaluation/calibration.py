@@ -8,7 +8,6 @@ purity, the temperature and bias of the class probabilities, and the scale of th
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,21 +16,22 @@ import numpy as np
 from astropy import units as u
 from astropy.table import QTable
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize
-from scipy.special import expit
 
 from psseg.catalogue.probability import (
     FAINTEST_CLASS,
     counts_evidence,
     detection_threshold,
-    source_features,
-    source_probability,
+    zone_probability,
 )
-from psseg.errors import PssegError
 from psseg.evaluation.class_calibration import fit_classes
 from psseg.evaluation.classes import FALSE_DETECTION, NO_CLASS, class_columns, true_classes
-from psseg.evaluation.detection import CHI_95, threshold_for_purity
+from psseg.evaluation.detection import CHI_95
 from psseg.evaluation.matching import SIGMA_68, column
+from psseg.evaluation.source_calibration import (
+    FEWEST_DETECTIONS,
+    fit_zones,
+    purity_threshold,
+)
 from psseg.network.store import Calibration
 
 __all__ = [
@@ -41,17 +41,7 @@ __all__ = [
     "fit_flux_errors",
     "fit_position_errors",
     "fit_residual_limit",
-    "fit_source_probability",
-    "purity_threshold",
 ]
-
-logger = logging.getLogger(__name__)
-
-FEWEST_DETECTIONS = 20
-"""Fewer true or false detections than this say nothing."""
-
-RIDGE = 1e-3
-"""Weight of the pull towards the raw score: it only decides where the data do not."""
 
 RESIDUAL_MARGIN = 1.1
 """How far beyond the simulated skies' largest residuals a map may lie."""
@@ -131,16 +121,26 @@ def fit_calibration(
     real = np.asarray(counted["MATCHED"], dtype=bool)
     score, ts = column(counted, "SOURCE_PROB"), column(counted, "Sqrt_TS") ** 2
     glat = column(counted, "GLAT", u.deg)
-    evidence = counts_evidence(column(counted, "LP_beta"), glat)
-    coefficients = fit_source_probability(score, ts, real, evidence=evidence)
-    probability = source_probability(score, ts, coefficients, evidence=evidence)
+    evidence = counts_evidence(column(counted, "LP_beta"), column(counted, "Unc_LP_beta"), glat)
+    low, high = coefficients = fit_zones(
+        score, ts, real, evidence, np.abs(glat) < targets.latitude_split
+    )
+    probability = zone_probability(
+        score,
+        ts,
+        glat,
+        coefficients=coefficients,
+        latitude_split=targets.latitude_split,
+        evidence=evidence,
+    )
     thresholds = _thresholds(probability, real, glat, targets)
     limit = detection_threshold(glat, thresholds=thresholds, latitude_split=targets.latitude_split)
     kept = counted[(probability >= limit) & real]
     temperature, bias = _fit_class_table(kept)
     scale, floor = _fit_position_table(kept)
     return Calibration(
-        source_coefficients=coefficients,
+        source_coefficients=high,
+        low_latitude_coefficients=low,
         candidate_threshold=candidate_threshold,
         thresholds=thresholds,
         latitude_split=targets.latitude_split,
@@ -150,54 +150,6 @@ def fit_calibration(
         position_floor=floor,
         residual_limit=residual_limit,
     )
-
-
-def fit_source_probability(
-    score: ArrayLike, ts: ArrayLike, real: ArrayLike, *, evidence: ArrayLike | None = None
-) -> tuple[float, ...]:
-    """Fit the probability that a detection is real by logistic regression on all that is known.
-
-    Parameters
-    ----------
-    score, ts : array_like, shape (n_detections,)
-        Peak score and test statistic.
-    real : array_like of bool, shape (n_detections,)
-        Whether each is a true source.
-    evidence : array_like, shape (n_detections, n_further), optional
-        What else is known, as from `psseg.catalogue.probability.counts_evidence`.
-
-    Returns
-    -------
-    tuple of 3 + n_further floats
-        Coefficients for `psseg.catalogue.probability.source_probability`; the weights of the score
-        and of the TS are not negative.
-
-    Raises
-    ------
-    PssegError
-        If there are fewer than twenty true or twenty false detections.
-    """
-    outcome = np.asarray(real, dtype=bool)
-    if min(outcome.sum(), (~outcome).sum()) < FEWEST_DETECTIONS:
-        raise PssegError(
-            f"calibration: {outcome.sum()} true and {(~outcome).sum()} false detections, "
-            f"{FEWEST_DETECTIONS} of each are needed; simulate more tiles or lower the candidate "
-            "threshold"
-        )
-    features = source_features(score, ts, evidence)
-    n_further = features.shape[1] - 3
-    start = np.array([0.0, 1.0, 0.0] + [0.0] * n_further)
-
-    def loss(coefficients: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        linear = features @ coefficients
-        pull = coefficients - start
-        value = np.mean(np.logaddexp(0, linear) - outcome * linear) + RIDGE * pull @ pull / 2
-        slope = features.T @ (expit(linear) - outcome) / len(outcome) + RIDGE * pull
-        return float(value), slope
-
-    bounds = [(None, None), (0, None), (0, None)] + [(None, None)] * n_further
-    fit = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B")
-    return tuple(float(value) for value in fit.x)
 
 
 def fit_residual_limit(backgrounds: QTable, bands: Sequence[str]) -> tuple[float, ...]:
@@ -223,34 +175,6 @@ def fit_residual_limit(backgrounds: QTable, bands: Sequence[str]) -> tuple[float
     largest = (np.nanmax(residual[names == band], initial=-np.inf) for band in bands)
     known = [float(value) if np.isfinite(value) else float(measured.max()) for value in largest]
     return tuple(RESIDUAL_MARGIN * value for value in known)
-
-
-def purity_threshold(probability: ArrayLike, real: ArrayLike, purity: float) -> float:
-    """Give the threshold for a purity, or where it is out of reach the purest there is.
-
-    Parameters
-    ----------
-    probability : array_like, shape (n_detections,)
-        Calibrated probability.
-    real : array_like of bool, shape (n_detections,)
-        Whether each is a true source.
-    purity : float
-        Share of true sources asked for.
-
-    Returns
-    -------
-    float
-        0 where there are no detections: nothing speaks against any.
-    """
-    claimed, flags = np.asarray(probability, dtype=float), np.asarray(real, dtype=bool)
-    if not len(claimed):
-        return 0.0
-    threshold = threshold_for_purity(claimed, flags, purity)
-    if threshold is not None and (claimed >= threshold).sum() >= FEWEST_DETECTIONS:
-        return threshold
-    best = max(_purities_with_enough(claimed, flags), default=(0.0, float(claimed.max())))
-    logger.warning("purity %.3f is out of reach: %.3f at the best threshold", purity, best[0])
-    return best[1]
 
 
 def fit_position_errors(
@@ -362,18 +286,6 @@ def _thresholds(
         name: purity_threshold(probability[rows], real[rows], min(purity + targets.margin, 1.0))
         for name, (rows, purity) in asked.items()
     }
-
-
-def _purities_with_enough(
-    probability: NDArray[np.float64], real: NDArray[np.bool_]
-) -> list[tuple[float, float]]:
-    """Give (purity, threshold) for every threshold that leaves enough detections to judge."""
-    order = np.argsort(-probability, kind="stable")
-    purity = np.cumsum(real[order]) / np.arange(1, len(order) + 1)
-    return [
-        (float(purity[last]), float(probability[order[last]]))
-        for last in range(FEWEST_DETECTIONS - 1, len(order))
-    ]
 
 
 def _fit_class_table(sources: QTable) -> tuple[float, Any]:

@@ -16,12 +16,7 @@ from astropy.table import QTable, vstack
 from numpy.typing import NDArray
 
 from psseg.catalogue.probability import source_probability
-from psseg.evaluation.calibration import (
-    fit_flux_errors,
-    fit_position_errors,
-    fit_source_probability,
-    purity_threshold,
-)
+from psseg.evaluation.calibration import fit_flux_errors, fit_position_errors
 from psseg.evaluation.class_calibration import fit_classes, fit_combined_classes
 from psseg.evaluation.classes import FALSE_DETECTION, NO_CLASS, class_columns, true_classes
 from psseg.evaluation.matching import SIGMA_68, column
@@ -34,6 +29,7 @@ from psseg.evaluation.radio_skies import (
     catalogue_radio_sky,
 )
 from psseg.evaluation.run import raw_calibration
+from psseg.evaluation.source_calibration import fit_source_probability, purity_threshold
 from psseg.likeness import IMAGE_STATISTICS
 from psseg.network.store import Calibration
 

@@ -52,6 +52,8 @@ class Calibration:
     ----------
     source_coefficients : tuple of float
         Of :func:`psseg.catalogue.probability.source_probability`.
+    low_latitude_coefficients : tuple of float
+        The same below `latitude_split`; empty where they do not differ.
     candidate_threshold : float
         Score from which pixels become a candidate.
     thresholds : dict
@@ -87,6 +89,7 @@ class Calibration:
     class_bias: tuple[float, ...]
     position_scale: float
     position_floor: float
+    low_latitude_coefficients: tuple[float, ...] = ()
     residual_limit: tuple[float, ...] = ()
     image_range: tuple[tuple[float, float], ...] = ()
     measured_weights: tuple[float, ...] = ()

@@ -11,6 +11,7 @@ from psseg.catalogue.probability import (
     counts_evidence,
     detection_threshold,
     source_probability,
+    zone_probability,
 )
 from psseg.errors import PssegError
 
@@ -48,12 +49,24 @@ def test_wrong_coefficients_are_refused(coefficients):
 
 
 def test_curvature_and_latitude_are_further_evidence():
-    evidence = counts_evidence([0.0, 0.6, np.nan, 9.0], [0.0, 0.0, -1.0, 90.0])
-    np.testing.assert_allclose(evidence, [[0, 1], [0.6, 1], [0.1, np.exp(-1)], [2, 0]], atol=1e-12)
+    evidence = counts_evidence(
+        [0.0, 0.6, np.nan, 9.0], [0.0, 0.0, np.nan, 1e3], [0.0, 0.0, -1.0, 90.0]
+    )
+    expected = [[0, 1], [0.6, 1], [0.1, np.exp(-1)], [0.1, 0]]
+    np.testing.assert_allclose(evidence, expected, atol=1e-4)
     same = {"score": [0.5] * 2, "ts": [25.0] * 2, "evidence": evidence[:2]}
     assert np.ptp(source_probability(**same, coefficients=RAW_COEFFICIENTS)) == 0
     straight, curved = source_probability(**same, coefficients=(0, 1, 0, 2, -1))
     assert straight < curved
+
+
+def test_each_zone_has_its_own_coefficients():
+    low, high = (-1.0, 1.0, 0.0), (1.0, 1.0, 0.0)
+    given = {"score": [0.5] * 3, "ts": [9.0] * 3, "glat": [-19.0, 20.0, -80.0]}
+    both = zone_probability(**given, coefficients=(low, high), latitude_split=20.0)
+    np.testing.assert_allclose(both, 1 / (1 + np.exp([1.0, -1.0, -1.0])))
+    one = zone_probability(**given, coefficients=((), high), latitude_split=20.0)
+    np.testing.assert_allclose(one, both[1])
 
 
 def test_the_threshold_changes_at_the_split():

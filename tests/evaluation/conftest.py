@@ -44,6 +44,7 @@ def catalogue_of(
             "Conf_68_SemiMinor": np.full(n, error_68) * u.deg,
             "Conf_68_PosAng": np.zeros(n) * u.deg,
             "LP_beta": np.full(n, 0.1),
+            "Unc_LP_beta": np.full(n, 0.1),
             "CLASS": names.astype("U8"),
         }
     )

@@ -10,6 +10,7 @@ from psseg.catalogue.probability import (
     combined_classes,
     counts_evidence,
     source_probability,
+    zone_probability,
 )
 from psseg.errors import PssegError
 from psseg.evaluation.calibration import (
@@ -18,11 +19,10 @@ from psseg.evaluation.calibration import (
     fit_flux_errors,
     fit_position_errors,
     fit_residual_limit,
-    fit_source_probability,
-    purity_threshold,
 )
 from psseg.evaluation.class_calibration import fit_classes, fit_combined_classes
 from psseg.evaluation.matching import match_catalogue
+from psseg.evaluation.source_calibration import fit_source_probability, purity_threshold
 
 
 def draw_detections(rng: np.random.Generator, n: int, coefficients: tuple[float, ...]):
@@ -40,7 +40,9 @@ def test_the_coefficients_that_made_a_sky_are_found_again():
 def test_what_else_is_known_is_weighed_with_the_score():
     rng, truth = np.random.default_rng(5), (-3.0, 0.8, 1.1, 1.5, -0.7)
     score, ts, _ = draw_detections(rng, 20_000, truth[:3])
-    evidence = counts_evidence(rng.normal(0.2, 0.4, 20_000), rng.uniform(-3, 3, 20_000))
+    evidence = counts_evidence(
+        rng.normal(0.2, 0.4, 20_000), np.zeros(20_000), rng.uniform(-3, 3, 20_000)
+    )
     probability = source_probability(score, ts, truth, evidence=evidence)
     real = rng.uniform(size=20_000) < probability
     fitted = fit_source_probability(score, ts, real, evidence=evidence)
@@ -169,14 +171,41 @@ def test_a_whole_calibration(make_catalogue, make_truth):
     calibration = fit_calibration(tables.detections, candidate_threshold=0.05, targets=targets)
     assert calibration.candidate_threshold == 0.05
     assert calibration.thresholds["high_latitude"] > calibration.thresholds["low_latitude"]
-    evidence = counts_evidence(catalogue["LP_beta"], catalogue["GLAT"].to_value("deg"))
-    probability = source_probability(score, ts, calibration.source_coefficients, evidence=evidence)
+    glat = catalogue["GLAT"].to_value("deg")
+    probability = zone_probability(
+        score,
+        ts,
+        glat,
+        coefficients=(calibration.low_latitude_coefficients, calibration.source_coefficients),
+        latitude_split=calibration.latitude_split,
+        evidence=counts_evidence(catalogue["LP_beta"], catalogue["Unc_LP_beta"], glat),
+    )
     high = np.abs(catalogue["GLAT"]) >= 20 * u.deg
     kept = high & (probability >= calibration.thresholds["high_latitude"])
     assert real[kept].mean() >= 0.98
     # Every source is stated with a 68 % radius of 0.05 deg and scattered by 0.03 deg per axis.
     scale, floor = calibration.position_scale, calibration.position_floor
     assert np.hypot(scale * 0.05, 1.51 * floor) == pytest.approx(1.51 * 0.03, rel=0.15)
+
+
+def test_the_zones_of_a_sky_are_calibrated_apart(make_catalogue, make_truth):
+    rng = np.random.default_rng(12)
+    ra, dec = (axis.ravel() for axis in np.meshgrid(np.arange(0, 360, 3), np.arange(-81, 82, 3)))
+    n = len(ra)
+    score, ts = rng.uniform(0.05, 0.999, n), rng.uniform(1, 15, n) ** 2
+    catalogue = make_catalogue(ra, dec, probability=score, sqrt_ts=np.sqrt(ts))
+    low, high = (-1.0, 1.5, 0.1), (-4.0, 0.3, 1.5)
+    real = rng.uniform(size=n) < zone_probability(
+        score,
+        ts,
+        catalogue["GLAT"].to_value("deg"),
+        coefficients=(low, high),
+        latitude_split=20.0,
+    )
+    truth = make_truth(ra, dec, ts=np.where(real, 100, 1))
+    found = fit_calibration(match_catalogue(catalogue, truth).detections, candidate_threshold=0.05)
+    np.testing.assert_allclose(found.low_latitude_coefficients[1:3], low[1:], atol=0.25)
+    np.testing.assert_allclose(found.source_coefficients[1:3], high[1:], atol=0.25)
 
 
 def test_a_map_may_lie_a_little_beyond_the_simulated_skies():
