@@ -30,8 +30,8 @@ from psseg.evaluation.matching import PROTOCOL, Footprint, match_catalogue
 from psseg.evaluation.skies import SkyPlan
 from psseg.network.labelling import label
 from psseg.network.store import load_model
-from psseg.sky.simulation import SimulatedTile, simulate_tile
-from psseg.survey.survey import counts_survey
+from psseg.sky.simulation import SimulatedTile
+from psseg.survey.survey import Survey, counts_survey
 
 TOLD_TS, NEEDED_TS = 16.0, 25.0
 LATITUDES = (0.0, 2.0, 5.0, 20.0)
@@ -48,9 +48,8 @@ def told(simulated: SimulatedTile) -> SegmentationImage:
     return SegmentationImage(labels)
 
 
-def reached(simulated: SimulatedTile, background: np.ndarray, model_name: str) -> QTable:
+def reached(simulated: SimulatedTile, background: np.ndarray, survey: Survey) -> QTable:
     """Give the true sources of a tile, FOUND where the fit gives them the TS that is needed."""
-    survey = counts_survey(load_model(model_name).survey)
     tile = simulated.tile
     classes = np.full((4, *tile.shape), 0.25, dtype=np.float32)
     alone = FitSettings(second_source_ts=np.inf)
@@ -64,16 +63,10 @@ def reached(simulated: SimulatedTile, background: np.ndarray, model_name: str) -
 def tile_truths(plan: SkyPlan, model_name: str, number: int) -> tuple[QTable, QTable]:
     """Simulate a tile and say what is reached with the network's background and the true one."""
     model = load_model(model_name)
-    simulated = simulate_tile(
-        counts_survey(model.survey),
-        rng=plan.rng(number),
-        shape=plan.shape,
-        mix=plan.mix,
-        center=plan.centers[number - 1],
-        years=plan.years,
-    )
+    survey = counts_survey(model.survey)
+    simulated = plan.simulated(survey, number)
     predicted = label(simulated.tile, model).background
-    return tuple(reached(simulated, b, model_name) for b in (predicted, simulated.background))
+    return tuple(reached(simulated, b, survey) for b in (predicted, simulated.background))
 
 
 def shares(truth: QTable) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import string
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import astropy.units as u
@@ -24,7 +25,7 @@ from psseg.errors import PssegError
 __all__ = [
     "declared",
     "empty_table",
-    "listed",
+    "in_own_names",
     "read_hdu",
     "rows_of",
     "stamp",
@@ -132,12 +133,12 @@ def told_apart(names: Sequence[str]) -> list[str]:
     return result
 
 
-def listed(names: Sequence[str], most: int = 4) -> str:
+def _listed(names: Sequence[str], most: int = 4) -> str:
     """List names in a line, of many the first.
 
     Examples
     --------
-    >>> listed(["ra", "dec"]), listed(["a", "b", "c", "d", "e", "f"])
+    >>> _listed(["ra", "dec"]), _listed(["a", "b", "c", "d", "e", "f"])
     ('ra, dec', 'a, b, c, d and 2 more')
     """
     more = f" and {len(names) - most} more" if len(names) > most else ""
@@ -176,6 +177,34 @@ def table_hdu(table: Table, name: str, columns: Sequence[Column] = ()) -> fits.B
     return hdu
 
 
+def in_own_names(table: QTable, columns: Sequence[Column], origin: str | Path) -> QTable:
+    """Give a table that was read psseg's own names and units, if it is a catalogue at all.
+
+    Parameters
+    ----------
+    table : QTable
+        Under these names, or in a style of `psseg.catalogue.radio_styles`.
+    columns : sequence of Column
+        Declarations of the columns it must have.
+    origin : str or Path
+        The file, for the error.
+
+    Returns
+    -------
+    QTable
+
+    Raises
+    ------
+    PssegError
+        If a column is missing.
+    """
+    table = own_style(table, columns)
+    missing = [column.name for column in columns if column.name not in table.colnames]
+    if missing:
+        raise PssegError(f"{origin}: no catalogue of psseg: it lacks {_listed(missing)}")
+    return table
+
+
 def read_hdu(hdu: fits.BinTableHDU, columns: Sequence[Column], origin: str) -> QTable:
     """Read a table that `table_hdu` made.
 
@@ -204,10 +233,7 @@ def read_hdu(hdu: fits.BinTableHDU, columns: Sequence[Column], origin: str) -> Q
     for name, ucd in zip(table.colnames, ucds, strict=True):
         if ucd:
             table[name].info.meta = {"ucd": ucd}
-    table = own_style(table, columns)
-    missing = [column.name for column in columns if column.name not in table.colnames]
-    if missing:
-        raise PssegError(f"{origin}: no catalogue of psseg: it lacks {listed(missing)}")
+    table = in_own_names(table, columns, origin)
     table.meta = {k: v for k, v in table.meta.items() if not k.startswith(NOT_META)}
     return declared(table, columns)
 

@@ -14,7 +14,7 @@ with smooth spectra.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -194,7 +194,7 @@ def fit_scene(
         counts, _ = _measured(scene, sources, designs, bands)
         again = movers if turn else np.arange(len(sources))
         smooth_counts[again] = spectrum(counts.rows(again), again)
-        smooth, expected = _smoothed(sources, designs, bands, smooth_counts)
+        smooth, expected = _smoothed(sources, designs, _expected(bands), smooth_counts)
         step, spread = position_step(
             scene, smooth, start, footprints, designs, expected, position_prior, moving=movers
         )
@@ -233,14 +233,11 @@ def position_covariance(
     """
     footprints = draw_footprints(scene, fit.sources)
     designs = footprints.matrices(scene)
-    change = fit.smooth.amplitude - fit.sources.amplitude
-    expected = [
-        best.ravel() + design @ more
-        for best, design, more in zip(fit.expected, designs, change, strict=True)
-    ]
+    best = [band.ravel() for band in fit.expected]
+    smooth, expected = _smoothed(fit.sources, designs, best, fit.smooth.amplitude.T)
     everyone = np.arange(len(start))
     return position_step(
-        scene, fit.smooth, start, footprints, designs, expected, position_prior, moving=everyone
+        scene, smooth, start, footprints, designs, expected, position_prior, moving=everyone
     )[1]
 
 
@@ -278,8 +275,9 @@ def _finished(
     bands = _fit_bands(scene, sources, flat, designs, nodes=level, n_steps=20)
     sources, level = _taken_over(sources, bands), _nodes(bands, n)
     counts, share = _measured(scene, sources, designs, bands)
-    smooth, expected = _smoothed(sources, designs, bands, spectrum(counts, np.arange(n)))
-    band_ts = _held_ts(scene, designs, [b.expected for b in bands], sources.amplitude) * share
+    best = _expected(bands)
+    smooth, expected = _smoothed(sources, designs, best, spectrum(counts, np.arange(n)))
+    band_ts = _held_ts(scene, designs, best, sources.amplitude) * share
     smooth_ts = _held_ts(scene, designs, expected, smooth.amplitude) * share
     shape = scene.background.shape
     return SceneFit(
@@ -289,7 +287,7 @@ def _finished(
         ts=np.maximum(smooth_ts.sum(axis=1), 0),
         smooth=smooth,
         converged=settled,
-        expected=np.stack([band.expected for band in bands]).reshape(shape),
+        expected=np.stack(best).reshape(shape),
         background=_corrected(scene, level).reshape(shape),
         level=level,
     )
@@ -351,17 +349,19 @@ def _measured(
 
 
 def _smoothed(
-    sources: Sources, designs: list[csc_array], bands: list[BandFit], counts: Floats
+    sources: Sources, designs: list[csc_array], expected: Sequence[Floats], counts: Floats
 ) -> tuple[Sources, list[Floats]]:
     """Give the sources with other counts (n_sources, n_bands), and what is then expected."""
     smooth = replace(sources, amplitude=counts.T)
-    expected = [
-        band.expected + design[:, : len(sources)] @ change
-        for band, design, change in zip(
-            bands, designs, smooth.amplitude - sources.amplitude, strict=True
-        )
+    changes = smooth.amplitude - sources.amplitude
+    return smooth, [
+        total + design[:, : len(sources)] @ change
+        for total, design, change in zip(expected, designs, changes, strict=True)
     ]
-    return smooth, expected
+
+
+def _expected(bands: list[BandFit]) -> list[Floats]:
+    return [band.expected for band in bands]
 
 
 def _held_ts(

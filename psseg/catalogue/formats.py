@@ -19,10 +19,11 @@ from astropy.table import QTable
 from astropy.wcs import WCS
 from numpy.typing import NDArray
 
+from psseg.catalogue.column import Column
 from psseg.catalogue.columns import COLUMNS
 from psseg.catalogue.coverage import check_mocpy, write_coverage
 from psseg.catalogue.csv_format import metadata_path, read_csv, write_csv, write_csv_metadata
-from psseg.catalogue.declared_tables import NOT_META, Column, declared, listed, read_hdu
+from psseg.catalogue.declared_tables import NOT_META, declared, in_own_names, read_hdu
 from psseg.catalogue.ecsv_format import read_ecsv, write_ecsv
 from psseg.catalogue.fermi_format import write_fermi
 from psseg.catalogue.flags import FLAG_MEANINGS
@@ -30,7 +31,6 @@ from psseg.catalogue.parquet_format import check_pyarrow, read_parquet, write_pa
 from psseg.catalogue.plain_tables import header_meta
 from psseg.catalogue.radio_columns import RADIO_COLUMNS
 from psseg.catalogue.radio_flags import RADIO_FLAG_MEANINGS
-from psseg.catalogue.radio_styles import own_style
 from psseg.catalogue.votable_format import read_votable, write_votable
 from psseg.errors import PssegError
 from psseg.survey.survey import Survey
@@ -183,7 +183,8 @@ def read_catalogue(path: str | Path) -> QTable:
         return _read_fits(path)
     table = _reader(start)(path)
     table.meta = {k: v for k, v in table.meta.items() if not k.startswith(NOT_META)}
-    return _in_own_names(table, path)
+    columns = _columns_of(table.colnames)
+    return declared(in_own_names(table, columns, path), columns)
 
 
 def _flag_meanings(table: QTable) -> dict[str, str]:
@@ -207,15 +208,6 @@ def _reader(start: bytes) -> Callable[[str | Path], QTable]:
 def _columns_of(names: Sequence[str]) -> tuple[Column, ...]:
     """Give the declarations that a catalogue with these columns is to be read with."""
     return COLUMNS if "RAJ2000" in names else RADIO_COLUMNS
-
-
-def _in_own_names(table: QTable, path: str | Path) -> QTable:
-    columns = _columns_of(table.colnames)
-    table = own_style(table, columns)
-    missing = [column.name for column in columns if column.name not in table.colnames]
-    if missing:
-        raise PssegError(f"{path}: no catalogue of psseg: it lacks {listed(missing)}")
-    return declared(table, columns)
 
 
 def _read_fits(path: str | Path) -> QTable:

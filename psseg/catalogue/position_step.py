@@ -98,12 +98,12 @@ def shortened(step: Floats) -> Floats:
 
 def moved(sources: Sources, start: Sources, step: Floats, leash: float) -> Sources:
     """Move sources by a step (2, n_sources), no farther than a leash (deg) from the start."""
-    moved = replace(sources, x=sources.x + step[0], y=sources.y + step[1])
-    back = np.minimum(1, leash / np.maximum(displacement(moved, start), 1e-9))
+    free = replace(sources, x=sources.x + step[0], y=sources.y + step[1])
+    back = np.minimum(1, leash / np.maximum(displacement(free, start), 1e-9))
     return replace(
-        moved,
-        x=start.x + back * (moved.x - start.x),
-        y=start.y + back * (moved.y - start.y),
+        free,
+        x=start.x + back * (free.x - start.x),
+        y=start.y + back * (free.y - start.y),
     )
 
 

@@ -189,7 +189,7 @@ def zone_probability(
     if not len(low):
         return far
     near = source_probability(score, ts, low, evidence=evidence)
-    return np.where(np.abs(np.asarray(glat, dtype=float)) >= latitude_split, far, near)
+    return np.where(_is_high(glat, latitude_split), far, near)
 
 
 def detection_threshold(
@@ -216,8 +216,12 @@ def detection_threshold(
     >>> detection_threshold([-3.0, 50.0], thresholds=limits, latitude_split=20.0)
     array([0.6, 0.4])
     """
-    high = np.abs(np.asarray(glat, dtype=float)) >= latitude_split
+    high = _is_high(glat, latitude_split)
     return np.where(high, thresholds["high_latitude"], thresholds["low_latitude"])
+
+
+def _is_high(glat: ArrayLike, latitude_split: float) -> NDArray[np.bool_]:
+    return np.abs(np.asarray(glat, dtype=float)) >= latitude_split
 
 
 def calibrated_classes(

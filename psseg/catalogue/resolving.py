@@ -268,7 +268,8 @@ def _changed(
     sources = found.fit.sources if sources is None else sources
     kept = np.ones(len(sources), dtype=bool) if kept is None else kept
     y, x = np.zeros((2, 0)) if peaks is None else peaks.T.astype(float)
-    touched = ~kept | (sources.shape != found.fit.sources.shape)
+    reshaped = sources.shape != found.fit.sources.shape
+    touched = ~kept | reshaped
     if not touched.any() and not len(x):
         return found
     near = np.zeros(0, np.intp) if peaks is None else block.territory[tuple(peaks.T)]
@@ -285,8 +286,7 @@ def _changed(
     arrived = np.concatenate([found.fit.converged[rows], np.zeros(len(x), dtype=bool)])
     moving = ~arrived | (_distance(again, *places) < NEIGHBOURHOOD).any(axis=1)
     # The background has taken in what belongs to a new source or to a disc in a point's place.
-    fewer = not len(x) and bool((sources.shape == found.fit.sources.shape).all())
-    level = found.fit.level if fewer else None
+    level = None if len(x) or reshaped.any() else found.fit.level
     fit = _fitted(block, again, start, segment, moving=moving, level=level)
     return Resolved(fit=fit, start=start, segment=segment)
 

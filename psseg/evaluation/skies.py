@@ -35,7 +35,7 @@ from psseg.network.store import load_model
 from psseg.pipeline import CatalogueResult, catalogue_tile
 from psseg.progress import Progress
 from psseg.sky.simulation import SimulatedTile, simulate_tile
-from psseg.survey.survey import counts_survey
+from psseg.survey.survey import Survey, counts_survey
 
 if TYPE_CHECKING:
     from psseg.network.store import Calibration, Model
@@ -89,6 +89,18 @@ class SkyPlan:
     def centers(self) -> SkyCoord:
         """Centres of the tiles."""
         return sky_centers(self.n_tiles, rng=self.rng(0))
+
+    def simulated(self, survey: Survey, number: int) -> SimulatedTile:
+        """Simulate a tile; their numbers begin with 1."""
+        return simulate_tile(
+            survey,
+            rng=self.rng(number),
+            shape=self.shape,
+            mix=self.mix,
+            center=self.centers[number - 1],
+            years=self.years,
+            **self.simulation,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,15 +224,7 @@ def _tile_of_worker(plan: SkyPlan, protocol: Protocol, number: int) -> SkyTables
 
 def _tile(model: Model, plan: SkyPlan, protocol: Protocol, number: int) -> SkyTables:
     """Simulate, catalogue and match one tile."""
-    simulated = simulate_tile(
-        counts_survey(model.survey),
-        rng=plan.rng(number),
-        shape=plan.shape,
-        mix=plan.mix,
-        center=plan.centers[number - 1],
-        years=plan.years,
-        **plan.simulation,
-    )
+    simulated = plan.simulated(counts_survey(model.survey), number)
     result = catalogue_tile(simulated.tile, model, keep_candidates=True)
     tables = match_catalogue(
         with_selection(result.table, model.calibration),

@@ -16,9 +16,8 @@ from astropy.wcs import WCS
 from numpy.typing import ArrayLike, NDArray
 
 from psseg.catalogue.columns import COLUMNS
-from psseg.catalogue.declared_tables import listed
+from psseg.catalogue.declared_tables import in_own_names
 from psseg.catalogue.radio_columns import RADIO_COLUMNS
-from psseg.catalogue.radio_styles import own_style
 from psseg.errors import PssegError
 from psseg.plots import CLASS_MARKERS
 from psseg.survey.classes import CLASS_COLOURS, SOURCE_CLASSES
@@ -70,11 +69,7 @@ def read_sources(path: str | Path, *, kind: str) -> QTable:
         table = QTable.read(path, hdu="CATALOGUE", mask_invalid=False, character_as_bytes=False)
     except (OSError, KeyError, ValueError) as error:
         raise PssegError(f"{path}: no catalogue that psseg can read: {error}") from error
-    columns = COLUMNS if kind == "counts" else RADIO_COLUMNS
-    table = own_style(table, columns)
-    if missing := sorted({column.name for column in columns} - set(table.colnames)):
-        raise PssegError(f"{path}: no catalogue of psseg: it lacks {listed(missing)}")
-    return table
+    return in_own_names(table, COLUMNS if kind == "counts" else RADIO_COLUMNS, path)
 
 
 def column_list(table: QTable) -> list[dict[str, Any]]:

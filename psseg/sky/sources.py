@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike
 from psseg.sky.geometry import TileGeometry
 from psseg.sky.spectra import band_fractions
 from psseg.survey.classes import SOURCE_CLASSES
-from psseg.survey.survey import Population, Survey
+from psseg.survey.populations import Population
+from psseg.survey.survey import Survey
 
 PLANE_SCALE = 0.5
 """Scale height, deg, of the crowd that some training tiles have on the Galactic plane: that of the

@@ -32,7 +32,6 @@ __all__ = [
     "AnySurvey",
     "DiffuseEmission",
     "Labels",
-    "Population",
     "Survey",
     "counts_survey",
     "list_surveys",
