@@ -32,6 +32,7 @@ __all__ = [
     "AnySurvey",
     "DiffuseEmission",
     "Labels",
+    "Population",
     "Survey",
     "counts_survey",
     "list_surveys",
