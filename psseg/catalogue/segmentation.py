@@ -224,9 +224,11 @@ def _smoothed(
 ) -> NDArray[np.float64]:
     """Mean over the valid pixels of a disc, so that neither edges nor blanks look like a waist."""
     disc = _disc(radius)
-    share = convolve(valid.astype(float), disc, mode="constant")
-    total = convolve(scores, disc, mode="constant")
-    return np.where(valid, total / np.maximum(share, disc.max()), 0.0)
+    share = convolve(valid.astype(scores.dtype), disc, mode="constant")
+    smooth = convolve(scores, disc, mode="constant")
+    smooth /= np.maximum(share, disc.max(), dtype=scores.dtype)
+    np.copyto(smooth, 0, where=~valid)
+    return smooth
 
 
 def _disc(radius: float) -> NDArray[np.float64]:
@@ -241,7 +243,10 @@ def _disc(radius: float) -> NDArray[np.float64]:
 def _basins(smooth: NDArray[np.float64], candidates: NDArray[np.bool_]) -> NDArray[np.int32]:
     """Divide the candidate pixels among all local maxima, however small."""
     tops = candidates & (maximum_filter(smooth, 3) == smooth)
-    return watershed(-smooth, label(tops, np.ones((3, 3)))[0], mask=candidates)
+    summits, n_summits = label(tops, ALL_AROUND)
+    if n_summits == 1 and label(candidates)[1] == 1:
+        return candidates.astype(np.int32)
+    return watershed(-smooth, summits, mask=candidates)
 
 
 def _merged(
@@ -257,6 +262,8 @@ def _merged(
     reached from: the topographic prominence.
     """
     n_basins = int(basins.max())
+    if n_basins < 2:
+        return basins
     places = _summits(basins, smooth)
     height = smooth[tuple(places.T)]
     parent = np.arange(n_basins)

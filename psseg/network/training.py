@@ -23,8 +23,8 @@ import numpy as np
 
 from psseg import __version__
 from psseg.errors import PssegError
+from psseg.network.forms import fold_normalisation
 from psseg.network.recipes import Recipe, recipe_for
-from psseg.network.unet import fold_normalisation
 from psseg.products import write_together
 from psseg.progress import watched
 from psseg.survey.survey import AnySurvey

@@ -167,7 +167,7 @@ def to_image_grid(values: NDArray, planes: NetworkPlanes, shape: tuple[int, int]
         return values
     if not np.issubdtype(values.dtype, np.floating):
         y, x = (_nearest(n, planes.zoom) for n in shape)
-        return values[..., y[:, None], x]
+        return values.take(y, axis=-2).take(x, axis=-1)
     y_weights, x_weights = (
         _weights(m, n, 1 / planes.zoom, _triangle, 1, width=1.0)
         for m, n in zip(wanted, shape, strict=True)

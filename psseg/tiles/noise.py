@@ -186,7 +186,7 @@ def noise_maps(
             blank = np.isnan(plane[rows[0] : rows[-1] + 1])
             strip = mesh.interpolate(corner[0] + rows, columns)
             for values, into in zip(strip, (noise.rms, noise.mean), strict=True):
-                values[blank] = np.nan
+                np.copyto(values, np.nan, where=blank)
                 into[i, rows[0] : rows[-1] + 1] = values
     return noise
 

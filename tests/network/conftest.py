@@ -19,15 +19,25 @@ def _draw(weight: keras.Variable, rng: np.random.Generator) -> np.ndarray:
     return rng.normal(0, 0.2, weight.shape)
 
 
+def _drawn(network: keras.Model, *, seed: int) -> keras.Model:
+    rng = np.random.default_rng(seed)
+    for weight in network.weights:
+        weight.assign(_draw(weight, rng))
+    return network
+
+
 @pytest.fixture(scope="session")
 def random_network() -> Callable[..., keras.Model]:
     """Build a network in which every weight differs from every other."""
 
     def build(*, n_bands=2, filters=2, depth=4, normalise=False, seed=1) -> keras.Model:
         network = build_network(n_bands=n_bands, filters=filters, depth=depth, normalise=normalise)
-        rng = np.random.default_rng(seed)
-        for weight in network.weights:
-            weight.assign(_draw(weight, rng))
-        return network
+        return _drawn(network, seed=seed)
 
     return build
+
+
+@pytest.fixture(scope="session")
+def draw_weights() -> Callable[..., keras.Model]:
+    """Give the function that draws every weight of a network anew."""
+    return _drawn

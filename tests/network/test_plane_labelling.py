@@ -15,15 +15,10 @@ BEAM = (4.5, 4.0, 20.0)
 
 
 @pytest.fixture(scope="module")
-def model(stub):
+def model(stub, draw_weights):
     """Give a model for radio planes with random weights."""
     network = build_plane_network(n_planes=3, filters=2, depth=4, normalise=False)
-    rng = np.random.default_rng(1)
-    for weight in network.weights:
-        kernel = weight.name == "kernel"
-        scale = np.sqrt(2 / np.prod(weight.shape[:-1])) if kernel else 0.2
-        weight.assign(rng.normal(0, scale, weight.shape))
-    return replace(stub, network=network)
+    return replace(stub, network=draw_weights(network, seed=1))
 
 
 @pytest.fixture(scope="module")

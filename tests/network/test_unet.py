@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from psseg.errors import PssegError
-from psseg.network.unet import build_network, fold_normalisation, network_reach
+from psseg.network.unet import build_network, network_reach
 
 
 def run(network, counts, present=None):
@@ -96,14 +96,3 @@ def test_a_pixel_matters_near_it_and_not_beyond_the_reach(random_network, depth,
         for place, there in zip(places, changed, strict=True):
             assert there[place - 2 : place + 3].all()
             assert np.abs(np.flatnonzero(there) - place).max() <= reach
-
-
-@pytest.mark.parametrize(("filters", "depth"), [(2, 2), (3, 4)])
-def test_folding_the_normalisation_changes_nothing(random_network, filters, depth):
-    network = random_network(filters=filters, depth=depth, normalise=True)
-    folded = build_network(n_bands=2, filters=filters, depth=depth, normalise=False)
-    fold_normalisation(network, folded)
-    assert not any("normalisation" in layer.name for layer in folded.layers)
-    counts = photons((2, 48, 32, 2))
-    for plain, packed in zip(run(network, counts), run(folded, counts), strict=True):
-        np.testing.assert_allclose(packed, plain, rtol=1e-3, atol=1e-3)

@@ -1,0 +1,113 @@
+"""The same network in other forms: what one is trained in is not what another labels fastest in."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from psseg.network.unet import BELOW, NORMALISED, build_network, build_plane_network
+
+__all__ = ["class_maps", "fold_normalisation", "quick_form"]
+
+
+def fold_normalisation(network: keras.Model, folded: keras.Model) -> keras.Model:
+    """Put a trained network's batch normalisation into its convolutions.
+
+    The result gives the same output, to rounding, and runs a fifth faster.
+
+    Parameters
+    ----------
+    network : keras.Model
+        A trained network, built with normalisation.
+    folded : keras.Model
+        The same built without: gets the weights.
+
+    Returns
+    -------
+    keras.Model
+        `folded`.
+    """
+    trained = {layer.name: layer for layer in network.layers}
+    for layer in folded.layers:
+        if not layer.weights:
+            continue
+        weights = trained[layer.name].get_weights()
+        normalisation = trained.get(layer.name + NORMALISED)
+        layer.set_weights(weights if normalisation is None else _fold(weights[0], normalisation))
+    return folded
+
+
+def _fold(kernel: np.ndarray, normalisation: layers.BatchNormalization) -> list[np.ndarray]:
+    scale, offset, mean, variance = normalisation.get_weights()
+    factor = scale / np.sqrt(variance + normalisation.epsilon)
+    return [kernel * factor, offset - mean * factor]
+
+
+def quick_form(network: keras.Model) -> keras.Model:
+    """Give a trained network in a form that labels a third faster.
+
+    On the way up, pixels are repeated and then convolved by 3 × 3 weights (trained transposed
+    convolutions leave a chequered background). That is a transposed convolution by 4 × 4 weights of
+    the pixels before, with 4 instead of 9 products for each, and what comes from the side need not
+    be copied beside it.
+
+    Parameters
+    ----------
+    network : keras.Model
+        A trained network.
+
+    Returns
+    -------
+    keras.Model
+        With the same output, to rounding; `network` itself if it has normalisation or is none of
+        `psseg.network.unet`.
+    """
+    trained = {layer.name: layer for layer in network.layers}
+    if "rise0" not in trained or "up0a" + NORMALISED in trained:
+        return network
+    quick = _built_like(network, trained)
+    for layer in quick.layers:
+        if layer.weights:
+            layer.set_weights(_quick_weights(layer, trained))
+    return quick
+
+
+def _built_like(network: keras.Model, trained: dict[str, layers.Layer]) -> keras.Model:
+    """Build the quick form of a network, untrained."""
+    n_planes = network.inputs[0].shape[-1]
+    filters, depth = trained["down0a"].filters, sum(name.startswith("rise") for name in trained)
+    size = {"filters": filters, "depth": depth, "normalise": False, "quick": True}
+    if "background" in trained:
+        return build_network(n_bands=n_planes, **size)
+    return build_plane_network(n_planes=n_planes, **size)
+
+
+def _quick_weights(layer: layers.Layer, trained: dict[str, layers.Layer]) -> list[np.ndarray]:
+    """Give the weights of a layer of the quick form."""
+    kernel, *bias = trained[layer.name.removesuffix(BELOW)].get_weights()
+    if layer.name.endswith(BELOW):
+        return [_of_repeated_pixels(kernel[:, :, -layer.filters :])]
+    return [kernel[:, :, : layer.kernel.shape[2]], *bias]
+
+
+def _of_repeated_pixels(kernel: np.ndarray) -> np.ndarray:
+    """Sum the weights with which a pixel counts that stands in 2 × 2 places.
+
+    From a kernel (3, 3, in, out) to that of a transposed convolution, (4, 4, out, in).
+    """
+    seen_from_the_pixel = kernel[::-1, ::-1].swapaxes(2, 3)
+    result = np.zeros((4, 4, *seen_from_the_pixel.shape[2:]), kernel.dtype)
+    for row, column in np.ndindex(2, 2):
+        result[row : row + 3, column : column + 3] += seen_from_the_pixel
+    return result
+
+
+def class_maps(logits: keras.KerasTensor) -> keras.KerasTensor:
+    """Give the probabilities, (n, n_classes, n_y, n_x), of logits (n, n_y, n_x, n_classes).
+
+    Written out: TensorFlow's softmax of four numbers takes three times as long.
+    """
+    maps = ops.transpose(logits, (0, 3, 1, 2))
+    odds = ops.exp(maps - ops.max(maps, axis=1, keepdims=True))
+    return odds / ops.sum(odds, axis=1, keepdims=True)
