@@ -28,7 +28,7 @@ from psseg.sky.simulation import simulate_tile
 from psseg.sky.tile_files import TileFiles, write_simulated_tile
 from psseg.survey.survey import load_survey
 
-COMMAND = (sys.executable, "-c", "from psseg.cli import main; main()")
+COMMAND = (sys.executable, "-m", "psseg")
 CENTER = SkyCoord(40.0, 10.0, unit="deg", frame="galactic")
 YEARS = 14.0
 LARGE, SMALL, TINY = (1024, 1024), (256, 256), (128, 128)

@@ -150,8 +150,8 @@ def _draw_sources(axes: WCSAxes, tile: Tile, table: Table) -> None:
         of_class = np.asarray(table["CLASS"]).astype(str) == name
         for chosen, size in ((of_class & ~visible, 1.0), (of_class & visible, 0.4)):
             axes.plot(x[chosen], y[chosen], **_marker(name, size))
-        for row in np.flatnonzero(of_class & visible):
-            axes.plot(*_ellipse(tile, table[row]), color=CLASS_COLOURS[name], linewidth=1.2)
+        drawn = table[of_class & visible]
+        axes.plot(*_ellipses(tile, drawn), color=CLASS_COLOURS[name], linewidth=1.2)
     _draw_names(axes, table, np.column_stack([x, y]), per_point, shape=tile.shape)
 
 
@@ -163,15 +163,15 @@ def _degrees(column: object) -> np.ndarray:
     return np.asarray(getattr(column, "value", column), dtype=float)
 
 
-def _ellipse(tile: Tile, row: Table.Row) -> tuple[np.ndarray, np.ndarray]:
-    """Trace the 95 % ellipse of a source on the sky, in pixels."""
+def _ellipses(tile: Tile, table: Table) -> tuple[np.ndarray, np.ndarray]:
+    """Trace the 95 % ellipses of sources on the sky, in pixels, one column each."""
     major, minor, angle = (
-        np.nan_to_num(_degrees(row[f"Conf_95_{part}"]))
+        np.nan_to_num(_degrees(table[f"Conf_95_{part}"]))
         for part in ("SemiMajor", "SemiMinor", "PosAng")
     )
-    turn = np.linspace(0, 2 * np.pi, N_ELLIPSE)
+    turn = np.linspace(0, 2 * np.pi, N_ELLIPSE)[:, None]
     radius = major * minor / np.hypot(minor * np.cos(turn), major * np.sin(turn))
-    outline = _positions(row).directional_offset_by(
+    outline = _positions(table).directional_offset_by(
         (np.deg2rad(angle) + turn) * u.rad, radius * u.deg
     )
     return tile.sky_to_pixel(outline)

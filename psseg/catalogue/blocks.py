@@ -7,6 +7,8 @@ together with the sources around it.
 
 from __future__ import annotations
 
+import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -159,8 +161,9 @@ def fit_map(
         )
         places.append((window, seen, owned))
     parts = [_nothing(int(tile.bands_present.sum()))]
-    fitted = map(_fitted, jobs) if executor is None else executor.map(_fitted, jobs)
-    for part, ((rows, columns), seen, owned) in zip(fitted, places, strict=True):
+    for part, ((rows, columns), seen, owned) in zip(
+        _all_fitted(jobs, executor), places, strict=True
+    ):
         moved = replace(
             part, x=part.x + columns.start, y=part.y + rows.start, segment=seen[part.segment]
         )
@@ -180,13 +183,15 @@ def fit_workers(n: int) -> Iterator[Executor | None]:
 
     Notes
     -----
-    The processes are started afresh, not forked: TensorFlow's threads do not survive a fork. They
-    load what they need meanwhile.
+    Where TensorFlow is loaded, or other threads run, the processes start afresh, since threads do
+    not survive a fork, and load what they need meanwhile.
     """
     if n < 2:
         yield None
         return
-    with ProcessPoolExecutor(n, mp_context=get_context("spawn")) as pool:
+    alone = "tensorflow" not in sys.modules and threading.active_count() == 1
+    method = "fork" if alone and sys.platform == "linux" else "spawn"
+    with ProcessPoolExecutor(n, mp_context=get_context(method)) as pool:
         for _ in range(n):
             pool.submit(_nothing, 1)
         yield pool
@@ -265,6 +270,15 @@ def _territory_about(
         max(columns.start - SEARCHED, 0) : columns.stop + SEARCHED,
     ] = True
     return np.where(near, number[territory], -1)[window]
+
+
+def _all_fitted(blocks: list[Block], executor: Executor | None) -> Iterator[Measured]:
+    """Fit blocks, side by side the most crowded first, so that none is waited for in the end."""
+    if executor is None:
+        return map(_fitted, blocks)
+    order = sorted(range(len(blocks)), key=lambda number: -len(blocks[number].x))
+    futures = {number: executor.submit(_fitted, blocks[number]) for number in order}
+    return (futures[number].result() for number in range(len(blocks)))
 
 
 def _fitted(block: Block) -> Measured:

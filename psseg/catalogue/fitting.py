@@ -21,9 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_array
 
-from psseg.catalogue.footprints import draw_footprints
+from psseg.catalogue.footprints import Footprints, draw_footprints
 from psseg.catalogue.likelihood import (
     BandFit,
+    band_information,
     conditional_ts,
     count_variances,
     fit_band,
@@ -173,10 +174,10 @@ def fit_scene(
     SceneFit
     """
     start = sources if start is None else start
-    if level is None:
-        sources, level = _levelled(scene, sources)
-    background = _corrected(scene, level)
     footprints = draw_footprints(scene, sources)
+    if level is None:
+        sources, level = _levelled(scene, sources, footprints)
+    background = _corrected(scene, level)
     smooth_counts = np.zeros(sources.amplitude.T.shape)
     damping = np.ones(len(sources))
     previous = np.zeros((2, len(sources)))
@@ -191,7 +192,7 @@ def fit_scene(
             scene, sources, background, designs, nodes=level[:, :0], n_steps=STEPS_BETWEEN_MOVES
         )
         sources = _taken_over(sources, bands)
-        counts, _ = _measured(scene, sources, designs, bands)
+        counts, _ = _measured(sources, bands, [band.information for band in bands])
         again = movers if turn else np.arange(len(sources))
         smooth_counts[again] = spectrum(counts.rows(again), again)
         smooth, expected = _smoothed(sources, designs, _expected(bands), smooth_counts)
@@ -241,10 +242,10 @@ def position_covariance(
     )[1]
 
 
-def _levelled(scene: Scene, sources: Sources) -> tuple[Sources, Floats]:
+def _levelled(scene: Scene, sources: Sources, footprints: Footprints) -> tuple[Sources, Floats]:
     """Fit counts and background where the sources are; the corrections are (n_bands, n_nodes)."""
     flat = scene.background.reshape(scene.n_bands, -1)
-    designs = with_nodes(scene, draw_footprints(scene, sources).matrices(scene))
+    designs = with_nodes(scene, footprints.matrices(scene))
     level = np.zeros((scene.n_bands, scene.nodes.shape[1]))
     bands = _fit_bands(scene, sources, flat, designs, nodes=level, n_steps=STEPS_BETWEEN_MOVES)
     return _taken_over(sources, bands), _nodes(bands, len(sources))
@@ -274,8 +275,12 @@ def _finished(
     designs = with_nodes(scene, draw_footprints(scene, sources).matrices(scene))
     bands = _fit_bands(scene, sources, flat, designs, nodes=level, n_steps=20)
     sources, level = _taken_over(sources, bands), _nodes(bands, n)
-    counts, share = _measured(scene, sources, designs, bands)
     best = _expected(bands)
+    information = [
+        band_information(design, expected, prior=scene.node_prior)
+        for design, expected in zip(designs, best, strict=True)
+    ]
+    counts, share = _measured(sources, bands, information)
     smooth, expected = _smoothed(sources, designs, best, spectrum(counts, np.arange(n)))
     band_ts = _held_ts(scene, designs, best, sources.amplitude) * share
     smooth_ts = _held_ts(scene, designs, expected, smooth.amplitude) * share
@@ -334,15 +339,13 @@ def _taken_over(sources: Sources, bands: list[BandFit]) -> Sources:
 
 
 def _measured(
-    scene: Scene, sources: Sources, designs: list[csc_array], bands: list[BandFit]
+    sources: Sources, bands: list[BandFit], information: list[Floats]
 ) -> tuple[BandCounts, Floats]:
     """Give the counts with their errors, and the variance with all else known over the free one."""
     n = len(sources)
-    variance, alone = np.empty((2, n, scene.n_bands))
-    for number, (design, band) in enumerate(zip(designs, bands, strict=True)):
-        variance[:, number], alone[:, number] = count_variances(
-            design, band.expected, prior=_prior_of(scene, design, n)
-        )
+    variance, alone = np.empty((2, n, len(bands)))
+    for number, matrix in enumerate(information):
+        variance[:, number], alone[:, number] = count_variances(matrix, n)
     score = np.array([band.score[:n] for band in bands]).T
     counts = BandCounts(best=sources.amplitude.T, variance=variance, score=score)
     return counts, np.minimum(alone / np.maximum(variance, 1e-300), 1)

@@ -19,6 +19,7 @@ from psseg.catalogue.scene import scaled
 
 __all__ = [
     "BandFit",
+    "band_information",
     "conditional_ts",
     "count_variances",
     "fit_band",
@@ -30,6 +31,10 @@ Floats = NDArray[np.float64]
 
 LARGEST_CORRECTION = 0.8
 """The background may change by this fraction at most, whatever its prior: it stays positive."""
+
+STEPS_BY_ONE_MATRIX = 3
+"""Scoring steps by the same information matrix: near the maximum it hardly changes, and to work it
+out takes longer than all the rest of a step."""
 
 RIDGE = 1e-9
 """Relative ridge: a column without data (a source in blank pixels) makes no matrix singular."""
@@ -47,11 +52,14 @@ class BandFit:
         Expected counts.
     score : ndarray (n_sources + n_nodes,)
         Derivatives of the log-likelihood there: about 0, or negative at the bound.
+    information : ndarray (n_sources + n_nodes, n_sources + n_nodes)
+        Fisher information with the prior, of a few steps before.
     """
 
     parameters: Floats
     expected: Floats
     score: Floats
+    information: Floats
 
 
 def fit_band(
@@ -92,10 +100,11 @@ def fit_band(
     expected = background + design @ parameters
     value = _log_likelihood(counts, expected, prior, parameters)
     by_row = csr_array(design)
-    for _ in range(n_steps):
+    for turn in range(n_steps):
+        if turn % STEPS_BY_ONE_MATRIX == 0:
+            matrix = _with_prior(information(design, by_row, expected), prior)
         score = _score(counts, expected, design, prior, parameters)
         free = ~((parameters <= lower) & (score <= 0)) & ~((parameters >= upper) & (score >= 0))
-        matrix = _with_prior(information(design, by_row, expected), prior)
         step = np.zeros_like(parameters)
         step[free] = solve_symmetric(matrix[np.ix_(free, free)], score[free])
         size = 1.0
@@ -111,7 +120,22 @@ def fit_band(
         if moved.max(initial=0) < tolerance:
             break
     score = _score(counts, expected, design, prior, parameters)
-    return BandFit(parameters=parameters, expected=expected, score=score)
+    return BandFit(parameters=parameters, expected=expected, score=score, information=matrix)
+
+
+def band_information(design: csc_array, expected: Floats, *, prior: Floats) -> Floats:
+    """Give the Fisher information on the parameters of a band, with the prior.
+
+    Parameters
+    ----------
+    design, expected, prior
+        As for `fit_band`, and its result.
+
+    Returns
+    -------
+    ndarray (n_sources + n_nodes, n_sources + n_nodes)
+    """
+    return _with_prior(information(design, csr_array(design), expected), prior)
 
 
 def information(left: csc_array, right: csr_array, expected: Floats) -> Floats:
@@ -133,21 +157,21 @@ def information(left: csc_array, right: csr_array, expected: Floats) -> Floats:
     return (scaled(left, 1 / expected).T @ right).toarray()
 
 
-def count_variances(design: csc_array, expected: Floats, *, prior: Floats) -> tuple[Floats, Floats]:
+def count_variances(matrix: Floats, n_sources: int) -> tuple[Floats, Floats]:
     """Give the variances of the sources' counts in a band.
 
     Parameters
     ----------
-    design, expected, prior
-        As for `fit_band`, and its result.
+    matrix : ndarray (n_sources + n_nodes, n_sources + n_nodes)
+        As `band_information` gives it.
+    n_sources : int
+        The sources come first.
 
     Returns
     -------
     free, held : ndarray (n_sources,)
         With all other parameters of the band free, and with them known.
     """
-    n_sources = design.shape[1] - len(prior)
-    matrix = _with_prior(information(design, csr_array(design), expected), prior)
     own, mixed = matrix[:n_sources, :n_sources], matrix[n_sources:, :n_sources]
     if mixed.size:
         own = own - mixed.T @ solve_symmetric(matrix[n_sources:, n_sources:], mixed)

@@ -136,13 +136,15 @@ def fit_spectra(
     nodes = _Nodes(bands, pivot, n_parameters)
     parameters = _start(measured, exposure, nodes, n_parameters)
     value = _log_likelihood(measured, exposure * nodes.integrals(parameters)[0], parameters)
+    going = np.arange(len(parameters))
     for _ in range(n_steps):
-        score, matrix = _derivatives(measured, exposure, nodes, parameters)
+        some = measured.rows(going), exposure[going], nodes, parameters[going]
+        score, matrix = _derivatives(*some)
         step = np.clip(np.linalg.solve(matrix, score[..., None])[..., 0], -1.5, 1.5)
-        parameters, better = _improved(measured, exposure, nodes, parameters, step, value)
-        done = np.all(better - value < 1e-4)
-        value = better
-        if done:
+        parameters[going], better = _improved(*some, step, value[going])
+        gain, value[going] = better - value[going], better
+        going = going[gain >= 1e-4]
+        if not len(going):
             break
     _, matrix = _derivatives(measured, exposure, nodes, parameters)
     return Spectra(

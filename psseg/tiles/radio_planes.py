@@ -16,7 +16,6 @@ from astropy.io import fits
 from astropy.wcs import WCS
 from astropy.wcs.utils import pixel_to_pixel
 from numpy.typing import NDArray
-from reproject import reproject_interp
 
 from psseg.tiles.beam import Beam, middle_scale, north_angle
 from psseg.tiles.convolution import convolve
@@ -343,6 +342,8 @@ def _widen(pixels: Pixels, beam: Beam, wanted: Beam) -> None:
 
 def _regrid(pixels: Pixels, wcs: WCS, shape: tuple[int, int]) -> NDArray[np.float32]:
     """Interpolate a plane on the pixels of one block."""
+    from reproject import reproject_interp  # loads much that other images have no use for
+
     box = _box(pixels.grid, wcs, shape)
     if box is None:
         return np.full(shape, np.nan, dtype=np.float32)

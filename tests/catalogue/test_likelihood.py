@@ -8,6 +8,7 @@ from scipy.optimize import minimize
 from scipy.sparse import csc_array
 
 from psseg.catalogue.likelihood import (
+    band_information,
     conditional_ts,
     count_variances,
     fit_band,
@@ -70,7 +71,7 @@ def test_counts_are_unbiased_and_their_errors_right():
         slope = rng.normal(0, 0.1, 2)
         counts = rng.poisson(5 + matrix @ [60, 100, *slope]).astype(float)
         found = fit(counts, matrix, 2)
-        free, _ = count_variances(matrix, found.expected, prior=PRIOR)
+        free, _ = count_variances(band_information(matrix, found.expected, prior=PRIOR), 2)
         pulls.append((found.parameters[:2] - [60, 100]) / np.sqrt(free))
     assert np.mean(pulls, axis=0) == pytest.approx([0, 0], abs=0.2)
     assert np.std(pulls, axis=0) == pytest.approx([1, 1], abs=0.12)
@@ -78,8 +79,8 @@ def test_counts_are_unbiased_and_their_errors_right():
 
 def test_a_neighbour_costs_certainty():
     expected = 5 + design(20, 23, nodes=False) @ [60, 60]
-    free, held = count_variances(design(20, 23), expected, prior=PRIOR)
-    apart, _ = count_variances(design(20, 40), expected, prior=PRIOR)
+    free, held = count_variances(band_information(design(20, 23), expected, prior=PRIOR), 2)
+    apart, _ = count_variances(band_information(design(20, 40), expected, prior=PRIOR), 2)
     assert np.all(free > held)
     assert free[0] > 2 * apart[0]
 
