@@ -22,12 +22,12 @@ from psseg.catalogue.radio_table import describe_image, write_radio_catalogue
 from psseg.catalogue.regions import catalogue_regions
 from psseg.catalogue.table import describe_survey, write_catalogue
 from psseg.counts_catalogue import CatalogueResult, catalogue_tile
-from psseg.errors import PssegError
 from psseg.image_catalogue import ImageCatalogue, catalogue_image
 from psseg.image_labels import label_image
 from psseg.image_plots import plot_image
 from psseg.label_file import write_image_labels, write_labels
-from psseg.network.store import Model, ModelInfo, find_model, load_model
+from psseg.model_choice import check_reading, choose_model, is_counts, model_for
+from psseg.network.store import Model, load_model
 from psseg.plots import plot_catalogue
 from psseg.priors import check_priors
 from psseg.products import check_writable, map_stem, write_together
@@ -35,7 +35,7 @@ from psseg.provenance import applied_thresholds, provenance, tell_limits, tell_n
 from psseg.survey.survey import counts_survey
 from psseg.tiles.primary_beam import read_primary_beam
 from psseg.tiles.radio_files import read_radio_image
-from psseg.tiles.readers import read_map, recognise_survey
+from psseg.tiles.readers import read_map
 
 __all__ = [
     "CatalogueResult",
@@ -50,12 +50,6 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
-
-READING = {
-    "counts": ("exposure", "center", "width", "strict"),
-    "continuum": ("planes", "beam", "frequency", "reproject", "primary_beam", "style", "strict"),
-}
-"""Options that only one kind of map has."""
 
 Writers = Mapping[Path, Callable[[Path], object]]
 
@@ -202,15 +196,15 @@ def catalogue(
     paths = product_paths(path, output_folder, formats)
     check_writable(paths.all, overwrite=overwrite)
     check_priors(priors)
-    chosen = _choose_model(path, model)
-    check_formats(formats, counts=_is_counts(chosen))
+    chosen = choose_model(path, model)
+    check_formats(formats, counts=is_counts(chosen))
     # The processes start while the network is loaded, which takes seconds.
-    with fit_workers(processes if _is_counts(chosen) else 1) as executor:
+    with fit_workers(processes if is_counts(chosen) else 1) as executor:
         network = chosen if isinstance(chosen, Model) else load_model(chosen.folder)
-        _check_reading(path, network, reading)
+        check_reading(path, network, reading)
         how: dict[str, Any] = {"priors": priors, "threshold": threshold, "progress": progress}
         result: CatalogueResult | ImageCatalogue
-        if _is_counts(network):
+        if is_counts(network):
             how["executor"] = executor
             result, writers = _catalogue_counts(Path(path), network, paths, how, command, **reading)
         else:
@@ -335,8 +329,8 @@ def label(
     """
     output = Path(output)
     check_writable([output], overwrite=overwrite)
-    network = _find_model(path, model)
-    _check_reading(path, network, reading)
+    network = model_for(path, model)
+    check_reading(path, network, reading)
     job = _label_image if network.survey.kind == "continuum" else _label_counts
     writer = job(Path(path), output.parent, network, progress, command, **reading)
     write_together({output: writer})
@@ -376,50 +370,6 @@ def _label_image(
         noise=noise,
         header=provenance(path, folder, network, image.notes, command),
     )
-
-
-def _check_reading(path: str | Path, model: Model, reading: dict[str, Any]) -> None:
-    """Refuse options of the other kind of map; drop those that say nothing."""
-    kind = model.survey.kind
-    for name in [name for name, value in reading.items() if value in (None, False, ())]:
-        del reading[name]
-    for name in reading:
-        if name not in READING[kind]:
-            what = "radio images" if kind == "counts" else "counts"
-            raise PssegError(
-                f"{path}: {_option(name)} is for {what}; "
-                f"with {model.name} want {', '.join(map(_option, READING[kind]))}"
-            )
-
-
-def _option(name: str) -> str:
-    """Give the command's option of a keyword."""
-    return f"--{name.removesuffix('s') if name == 'planes' else name.replace('_', '-')}"
-
-
-def _find_model(path: str | Path, model: Model | str | Path | None) -> Model:
-    chosen = _choose_model(path, model)
-    return chosen if isinstance(chosen, Model) else load_model(chosen.folder)
-
-
-def _choose_model(path: str | Path, model: Model | str | Path | None) -> Model | ModelInfo:
-    """Give the model that is asked for, or the one that the map's header asks for."""
-    if isinstance(model, Model):
-        return model
-    recognised = recognise_survey(path) if model is None else None
-    if model is None and recognised is None:
-        raise PssegError(
-            f"{path}: the header names no survey that psseg knows; name a network with --model"
-        )
-    found = find_model(model or str(recognised))
-    why = "as asked" if recognised is None else "the survey that the header names"
-    logger.info("%s: network %s, %s", path, found.name, why)
-    return found
-
-
-def _is_counts(model: Model | ModelInfo) -> bool:
-    kind = model.survey.kind if isinstance(model, Model) else model.kind
-    return kind == "counts"
 
 
 def _write_text(text: str, path: Path) -> None:

@@ -13,7 +13,8 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
-from psseg.catalogue.gaussians import N_PARAMETERS, Window, gaussians, make_window
+from psseg.catalogue.fit_windows import Window, make_window
+from psseg.catalogue.gaussians import N_PARAMETERS, gaussians
 from psseg.tiles.beam import FWHM_PER_SIGMA
 
 __all__ = ["Batch", "Canvas", "Components", "Plane", "add_components", "batches", "whole_groups"]

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from psseg.catalogue.fit_windows import make_window
 from psseg.catalogue.gaussians import (
     fit_gaussians,
     gaussians,
     linear_amplitudes,
-    make_window,
     parameter_covariance,
     shape_steps,
 )
