@@ -26,6 +26,7 @@ from psseg.catalogue.probability import (
 )
 from psseg.catalogue.radio_association import associated_segments
 from psseg.catalogue.radio_errors import calibrate_errors
+from psseg.catalogue.radio_evidence import radio_evidence
 from psseg.catalogue.radio_measurement import measure_image
 from psseg.catalogue.radio_table import build_radio_catalogue
 from psseg.catalogue.segment_map import SegmentMap, list_segments
@@ -141,7 +142,7 @@ def catalogue_image(
         Of the primary beam, 0 to 1: fluxes are divided by it. NaN where it is too small.
     keep_candidates : bool
         Keep what the threshold would leave out, and for calibration and evaluation the columns
-        SOURCE_SCORE, X, Y, and M_*, what the measured numbers say of the classes.
+        SOURCE_SCORE, EVIDENCE, X, Y, and M_*, what the measured numbers say of the classes.
     strict : bool
         Refuse an image unlike those the network was trained on, instead of flagging it.
     progress : bool
@@ -198,8 +199,12 @@ def catalogue_image(
             flux_scale=calibration.flux_scale,
             flux_floor=calibration.flux_floor,
         )
+    evidence = radio_evidence(measured, image)
     probability = source_probability(
-        measured["SOURCE_SCORE"], np.square(measured["SNR"]), calibration.source_coefficients
+        measured["SOURCE_SCORE"],
+        np.square(measured["SNR"]),
+        calibration.source_coefficients,
+        evidence=evidence,
     )
     table, components = build_radio_catalogue(
         measured,
@@ -211,6 +216,7 @@ def catalogue_image(
     if keep_candidates:
         for name in ("SOURCE_SCORE", "X", "Y"):
             table[name] = measured[name]
+        table["EVIDENCE"] = evidence
         for number, name in enumerate(SOURCE_CLASSES):
             table[f"M_{name.upper()}"] = np.nan if numbers is None else numbers[:, number]
     else:

@@ -20,8 +20,8 @@ __all__ = ["CALIBRATION_TILES", "train_model"]
 CALIBRATION_TILES = 96
 """Of 256² pixels: a sky and a half, some thousand detections in each zone of latitude."""
 
-CALIBRATION_IMAGES = 12
-"""Of 1024² pixels and of each mix: some thousand detections."""
+CALIBRATION_IMAGES = 48
+"""Of 1024² pixels and of each mix: some ten thousand detections, most of them in few images."""
 
 logger = logging.getLogger(__name__)
 

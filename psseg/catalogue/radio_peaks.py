@@ -137,13 +137,12 @@ def _local_maxima(
     height: NDArray[np.float32],
 ) -> NDArray[np.bool_]:
     """Tell which pixels are higher than their eight neighbours, in a segment or not."""
-    n_y, n_x = plane.shape
+    signal = np.pad(plane - mean, 1, constant_values=np.nan)
+    place = (rows + 1) * signal.shape[1] + columns + 1
     top = np.isfinite(height)
     for down, right in _NEIGHBOURS:
-        y, x = np.clip(rows + down, 0, n_y - 1), np.clip(columns + right, 0, n_x - 1)
-        there = plane[y, x] - mean[y, x]
-        inside = (y == rows + down) & (x == columns + right)
-        top &= ~(inside & ((there > height) | ((there == height) & ((down, right) < (0, 0)))))
+        there = signal.take(place + (down * signal.shape[1] + right))
+        top &= ~(there >= height if (down, right) < (0, 0) else there > height)
     return top
 
 

@@ -96,7 +96,7 @@ def on_sky(components: Components, beam: Floats, jacobian: Floats) -> SkyGaussia
     Notes
     -----
     The flux of a Gaussian of peak A is A (det S / det B)^0.5 for covariances S of it and B of the
-    beam (Condon 1997, PASP 109, 166, eq. 35); errors are propagated with all covariances, as the
+    beam, the ratio of their solid angles; errors are propagated with all covariances, as the
     errors of peak and size are correlated.
     """
     to_sky = jacobian @ np.linalg.cholesky(beam)

@@ -134,7 +134,8 @@ def fit_radio_calibration(
     ----------
     physical, balanced : QTable
         Matched detections, candidates included, of images with either mix of sources, made with
-        an uncalibrated model; their SOURCE_PROB is the network's peak score as it came.
+        an uncalibrated model; their SOURCE_PROB is the network's peak score as it came. EVIDENCE,
+        if there is any, counts beside it.
     candidate_threshold : float
         Score down to which they were made.
     reliability : float
@@ -156,8 +157,9 @@ def fit_radio_calibration(
     counted = _whole(physical)
     real = np.asarray(counted["MATCHED"], dtype=bool)
     score, ts = column(counted, "SOURCE_PROB"), column(counted, "SNR") ** 2
-    coefficients = fit_source_probability(score, ts, real)
-    probability = source_probability(score, ts, coefficients)
+    evidence = counted["EVIDENCE"] if "EVIDENCE" in counted.colnames else None
+    coefficients = fit_source_probability(score, ts, real, evidence=evidence)
+    probability = source_probability(score, ts, coefficients, evidence=evidence)
     threshold = purity_threshold(probability, real, min(reliability + MARGIN, 1.0))
     temperature, bias, weights = _fit_balanced_classes(_whole(balanced))
     position_scale, position_floor, flux_scale, flux_floor = _fit_errors(

@@ -157,7 +157,7 @@ def convolve_components(
     -------
     Gaussians
         With peaks in Jy/beam: the flux times the solid angle of the beam over that of the convolved
-        Gaussian (Condon 1997, PASP 109, 166, eq. 35).
+        Gaussian.
     """
     blur = ellipse_covariance(*beam)
     covariance = ellipse_covariance(*shape) + blur

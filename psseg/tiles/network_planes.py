@@ -20,7 +20,14 @@ from psseg.errors import PssegError
 from psseg.tiles.noise import Noise
 from psseg.tiles.radio_image import RadioImage
 
-__all__ = ["TYPICAL_INDEX", "NetworkPlanes", "beam_pixels", "network_planes", "to_image_grid"]
+__all__ = [
+    "TYPICAL_INDEX",
+    "NetworkPlanes",
+    "beam_pixels",
+    "network_planes",
+    "network_zoom",
+    "to_image_grid",
+]
 
 TYPICAL_INDEX = -0.8
 """Spectral index, S ~ nu^alpha, of a source without tilt: between that of steep-spectrum AGN and
@@ -96,7 +103,7 @@ def network_planes(image: RadioImage, noise: Noise) -> NetworkPlanes:
     """
     if noise.rms.shape != image.planes.shape:
         raise PssegError(f"noise: want shape {image.planes.shape}, got {noise.rms.shape}")
-    zoom = _zoom(image)
+    zoom = network_zoom(image)
     y, x = (_lanczos_weights(n, zoom) for n in image.shape)
     mask = _resample_mask(image.mask, zoom)
     planes = NetworkPlanes(
@@ -115,6 +122,23 @@ def network_planes(image: RadioImage, noise: Noise) -> NetworkPlanes:
             data /= _noise_ratio(read, image.shape, data)
         planes.present[index] = True
     return planes
+
+
+def network_zoom(image: RadioImage) -> float:
+    """Give the network's pixels per pixel of an image along an axis; 1 where it is not resampled.
+
+    Parameters
+    ----------
+    image : RadioImage
+
+    Returns
+    -------
+    float
+    """
+    beam = image.beams[0]
+    fwhm = float(np.sqrt(beam.major * beam.minor)) / image.pixel_scale
+    low, high = _BEAM_PIXELS
+    return 1.0 if low - _ROUNDING <= fwhm <= high + _ROUNDING else _TARGET_BEAM / fwhm
 
 
 def beam_pixels(image: RadioImage, planes: NetworkPlanes) -> tuple[float, float, float]:
@@ -178,13 +202,6 @@ def to_image_grid(values: NDArray, planes: NetworkPlanes, shape: tuple[int, int]
         for rows, strip in _strips(partial(_rows, one), y_weights, x_weights):
             into[rows] = strip
     return back.reshape(*values.shape[:-2], *shape)
-
-
-def _zoom(image: RadioImage) -> float:
-    beam = image.beams[0]
-    fwhm = float(np.sqrt(beam.major * beam.minor)) / image.pixel_scale
-    low, high = _BEAM_PIXELS
-    return 1.0 if low - _ROUNDING <= fwhm <= high + _ROUNDING else _TARGET_BEAM / fwhm
 
 
 def _length(n: int, zoom: float) -> int:

@@ -178,6 +178,17 @@ def test_the_threshold_gives_the_asked_reliability_and_is_the_same_at_all_latitu
     assert calibration.candidate_threshold == 0.25
 
 
+def test_further_evidence_counts():
+    rng = np.random.default_rng(9)
+    detections = made_detections(rng, 300, share_real=0.6)
+    size = rng.normal(size=300) - 2 * np.asarray(detections["MATCHED"])
+    detections["EVIDENCE"] = np.stack([size, rng.normal(size=300)], axis=-1)
+    calibration = fit_radio_calibration(detections, detections, candidate_threshold=0.25)
+    _, _, _, of_size, of_nothing = calibration.source_coefficients
+    assert of_size < -0.5
+    assert abs(of_nothing) < 0.5
+
+
 def test_classes_that_are_always_right_are_made_more_certain():
     rng = np.random.default_rng(6)
     detections = made_detections(rng, 90, share_real=0.6, certainty=0.5)
