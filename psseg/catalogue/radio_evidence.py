@@ -37,6 +37,19 @@ FADING = 2.0
 REACH = 20.0
 """Beams; what is farther from a source knows nothing of it."""
 
+CLEAR_SNR = 7.0
+"""From here on noise has no part in what is counted as the sources of an image."""
+
+FEW, VERY_FEW = -6.0, -8.0
+"""Logarithm of the number of clear sources per beam. Where there are more than the first, what is
+wrongly taken for a source is hardly ever noise; down to the second, noise counts more and more."""
+
+CLEAR_ODDS = 4.0
+"""Logarithm of the sources expected per peak of the noise from which on noise is no concern."""
+
+LEAST_ODDS = -8.0
+"""The same less `CLEAR_ODDS`: lower ones say no more."""
+
 TELLING_FLAGS = RadioFlag.FIT_FAILED, RadioFlag.NEGATIVE_NEIGHBOUR
 """Of sources with these flags fewer are real."""
 
@@ -46,7 +59,8 @@ def radio_evidence(measured: QTable, image: RadioImage) -> Floats:
 
     Of two detections of one score and one S/N, that is more often real which is as large as the
     beam, holds few pixels, is what was fitted to it, and has neither a brighter neighbour nor a
-    hole beside it. Outside its range a number says no more than at the end of it.
+    hole beside it. Where there are few sources and many beams, a low S/N is more often noise.
+    Outside its range a number says no more than at the end of it.
 
     Parameters
     ----------
@@ -57,12 +71,18 @@ def radio_evidence(measured: QTable, image: RadioImage) -> Floats:
 
     Returns
     -------
-    ndarray, shape (n_sources, 6)
+    ndarray, shape (n_sources, 7)
         Four logarithms: of the fitted solid angle over the beam's (0 where there is no fit), of the
         number of the network's pixels in the segment, of the rms of the residuals over the local
         noise, and of how many times brighter a neighbour is, less its distance in units of two
-        beams, of the neighbour for which this is most, and not less than 0. Then 1 for either flag
-        of `TELLING_FLAGS` that is raised, else 0.
+        beams, of the neighbour for which this is most, and not less than 0. Then a number below 0
+        where noise may peak as high, and 1 for each flag of `TELLING_FLAGS` that is raised.
+
+    Notes
+    -----
+    The sources above an S/N u are taken as 7 / u times those above 7. Per beam, the peaks of the
+    noise above u are proportional to u exp(-u^2 / 2), as in Gaussian random fields (Bond &
+    Efstathiou 1987, MNRAS 226, 655).
     """
     beam = image.beams[0]
     beams = (measured["maj"] * measured["min"]).to_value("deg2") / (beam.major * beam.minor)
@@ -74,7 +94,8 @@ def radio_evidence(measured: QTable, image: RadioImage) -> Floats:
         np.clip(np.nan_to_num(residual, nan=TYPICAL_RESIDUAL), *RESIDUAL_RANGE),
     ]
     flags = [np.bitwise_and(measured["Flags"], flag) > 0 for flag in TELLING_FLAGS]
-    return np.column_stack([*map(np.log, numbers), _outshone(measured, image), *flags])
+    compared = _outshone(measured, image), _drowned(measured, image)
+    return np.column_stack([*map(np.log, numbers), *compared, *flags])
 
 
 def _outshone(measured: QTable, image: RadioImage) -> Floats:
@@ -90,3 +111,15 @@ def _outshone(measured: QTable, image: RadioImage) -> Floats:
     np.fmax.at(result, one, brighter - faded)
     np.fmax.at(result, other, -brighter - faded)
     return result
+
+
+def _drowned(measured: QTable, image: RadioImage) -> Floats:
+    """Tell where the noise of an image with few sources may have peaks as high."""
+    beam = image.beams[0]
+    beam_area = np.pi / (4 * np.log(2)) * beam.major * beam.minor / image.pixel_scale**2
+    n_beams = np.count_nonzero(~image.mask) / beam_area
+    snr = np.clip(np.nan_to_num(measured["SNR"]), 2.0, 20.0)
+    density = np.log((np.count_nonzero(snr > CLEAR_SNR) + 1) / max(n_beams, 1.0))
+    odds = density + np.log(CLEAR_SNR) - 2 * np.log(snr) + snr**2 / 2
+    share = np.clip((density - FEW) / (VERY_FEW - FEW), 0, 1)
+    return share * np.clip(odds - CLEAR_ODDS, LEAST_ODDS, 0)

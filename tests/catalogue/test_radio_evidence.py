@@ -14,7 +14,7 @@ ZOOM = 4 / BEAM
 """The beam is wider than the network wants it: it sees four pixels of it."""
 
 
-def measured(n=1, *, size=BEAM, pixels=20, residual=1e-4, x=100.0, peak=1e-3, flags=0):
+def measured(n=1, *, size=BEAM, pixels=20, residual=1e-4, x=100.0, peak=1e-3, flags=0, snr=10.0):
     return QTable(
         {
             "X": np.broadcast_to(x, n).astype(float),
@@ -22,6 +22,7 @@ def measured(n=1, *, size=BEAM, pixels=20, residual=1e-4, x=100.0, peak=1e-3, fl
             "maj": np.full(n, size * ARCSEC) * u.deg,
             "min": np.full(n, size * ARCSEC) * u.deg,
             "peak_flux": np.broadcast_to(peak, n) * u.Jy / u.beam,
+            "SNR": np.broadcast_to(snr, n).astype(float),
             "N_PIXELS": np.full(n, pixels),
             "Flags": np.full(n, flags, dtype=np.int32),
             "resid_rms": np.full(n, residual) * u.Jy / u.beam,
@@ -35,7 +36,7 @@ def evidence(**options):
 
 
 def test_a_lone_point_with_the_noise_as_residual_says_only_how_many_pixels_it_has():
-    np.testing.assert_allclose(evidence(), [[0, np.log(20 * ZOOM**2), 0, 0, 0, 0]], atol=1e-9)
+    np.testing.assert_allclose(evidence(), [[0, np.log(20 * ZOOM**2), 0, 0, 0, 0, 0]], atol=1e-9)
 
 
 def test_sizes_and_residuals_count_by_their_logarithm():
@@ -61,11 +62,20 @@ def test_a_brighter_neighbour_counts_by_its_brightness_and_less_with_distance():
     np.testing.assert_allclose(outshone, [0, np.log(100) - 0.5, np.log(100) - 2, 0])
 
 
+def test_low_significance_counts_where_there_are_few_sources_and_many_beams():
+    beams = 300**2 / (np.pi / (4 * np.log(2)) * BEAM**2)
+    assert np.log(1 / beams) < -6
+    faint, fair, clear = evidence(n=3, snr=[3.5, 4.5, 6.5])[:, 4]
+    assert faint < fair < clear == 0
+    crowd = [20.0] * 50
+    assert evidence(n=53, snr=[3.5, 4.5, 6.5, *crowd])[:, 4].tolist() == [0] * 53
+
+
 def test_failed_fits_and_holes_count():
     flags = RadioFlag.FIT_FAILED, RadioFlag.NEGATIVE_NEIGHBOUR, RadioFlag.EDGE
-    failed, hole, edge = (evidence(flags=flag)[0, 4:].tolist() for flag in flags)
+    failed, hole, edge = (evidence(flags=flag)[0, 5:].tolist() for flag in flags)
     assert (failed, hole, edge) == ([1, 0], [0, 1], [0, 0])
 
 
 def test_nothing_is_measured_on_an_empty_image():
-    assert evidence(n=0).shape == (0, 6)
+    assert evidence(n=0).shape == (0, 7)
