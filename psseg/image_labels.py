@@ -7,7 +7,7 @@ saw of the region and its class probabilities; those of the whole image go to a 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,6 +30,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["image_noise", "label_image", "label_region", "regions_of", "store_region"]
+
+
+REGION_CORE = 768
+"""Of the network's windows in the regions of large images, pixels: there memory counts more than
+time, of which this takes a tenth more."""
 
 
 def label_image(
@@ -81,8 +86,9 @@ def label_region(
     """Give a region's image, what the network sees of it, and what it says, (4, m_y, m_x)."""
     part = region.cut(image)
     planes = network_planes(part, image_noise(image, meshes).part(*region.window))
-    progress = progress and part is image
-    return part, planes, _label_planes(part, planes, model, progress=progress)
+    if part is image:
+        return part, planes, _label_planes(part, planes, model, progress=progress)
+    return part, planes, _label_planes(part, planes, model, core=REGION_CORE)
 
 
 def store_region(
@@ -99,7 +105,7 @@ def store_region(
 
 
 def _label_planes(
-    image: RadioImage, planes: NetworkPlanes, model: Model, *, progress: bool
+    image: RadioImage, planes: NetworkPlanes, model: Model, **how: Any
 ) -> NDArray[np.float32]:
     """Give the class probabilities of the network's pixels, (4, m_y, m_x).
 
@@ -107,4 +113,4 @@ def _label_planes(
     """
     from psseg.network.plane_labelling import label_planes
 
-    return label_planes(planes, model, beam_pixels=beam_pixels(image, planes), progress=progress)
+    return label_planes(planes, model, beam_pixels=beam_pixels(image, planes), **how)
