@@ -47,7 +47,7 @@ def simulated(radio):
 def model(stub, radio, simulated, monkeypatch):
     """Give a model that labels as the truth says."""
 
-    def labels(image, planes, model, *, progress):
+    def labels(image, planes, model, **how):
         classes = simulated.class_map
         assert classes.shape == planes.mask.shape
         probabilities = np.full((4, *classes.shape), 0.01, np.float32)
@@ -149,7 +149,7 @@ def test_regions_give_the_catalogue_of_the_whole_image(model, simulated, monkeyp
     windows = iter([region.window for region in regions])
     monkeypatch.setattr(image_labels, "cut_regions", lambda shape: regions)
     monkeypatch.setattr(
-        image_labels, "_label_planes", lambda *given, progress: labels[:, *next(windows)]
+        image_labels, "_label_planes", lambda *given, **how: labels[:, *next(windows)]
     )
     made = catalogue_image(simulated.image, model)
     assert len(regions) == 4
