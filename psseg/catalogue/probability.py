@@ -1,10 +1,10 @@
 """From a network's score and a test statistic to the probability that a source is real.
 
 In go the peak score of a segment (the network's source probability at its brightest pixel), the
-test statistic of the fitted source and, for maps of counts, its spectrum's curvature and its
-latitude; out comes a calibrated probability, and the threshold it has to pass at its latitude. The
-coefficients belong to a trained network: `psseg.evaluation` fits them on a simulated sky whose
-truth is known.
+test statistic of the fitted source and further evidence: for maps of counts the curvature of its
+spectrum and its latitude, for radio images that of `psseg.catalogue.radio_evidence`; out comes a
+calibrated probability, and the threshold it has to pass at its latitude. The coefficients belong to
+a trained network: `psseg.evaluation` fits them on a simulated sky whose truth is known.
 """
 
 from __future__ import annotations
