@@ -100,8 +100,7 @@ def radio_evidence(measured: QTable, image: RadioImage) -> Floats:
 
 def _outshone(measured: QTable, image: RadioImage) -> Floats:
     """Give the logarithm of how many times brighter a neighbour is, less for those farther away."""
-    beam = image.beams[0]
-    fwhm = np.sqrt(beam.major * beam.minor) / image.pixel_scale
+    fwhm = image.beams[0].width(image.pixel_scale)
     places = np.nan_to_num(np.column_stack([measured["X"], measured["Y"]])) / fwhm
     one, other = KDTree(places).query_pairs(REACH, output_type="ndarray").reshape(-1, 2).T
     height = np.log(np.fmax(measured["peak_flux"].value, measured["rms_image"].value))
@@ -115,9 +114,7 @@ def _outshone(measured: QTable, image: RadioImage) -> Floats:
 
 def _drowned(measured: QTable, image: RadioImage) -> Floats:
     """Tell where the noise of an image with few sources may have peaks as high."""
-    beam = image.beams[0]
-    beam_area = np.pi / (4 * np.log(2)) * beam.major * beam.minor / image.pixel_scale**2
-    n_beams = np.count_nonzero(~image.mask) / beam_area
+    n_beams = np.count_nonzero(~image.mask) / image.beams[0].area(image.pixel_scale)
     snr = np.clip(np.nan_to_num(measured["SNR"]), 2.0, 20.0)
     density = np.log((np.count_nonzero(snr > CLEAR_SNR) + 1) / max(n_beams, 1.0))
     odds = density + np.log(CLEAR_SNR) - 2 * np.log(snr) + snr**2 / 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import keras
 import numpy as np
 from keras import layers, ops
@@ -44,6 +46,7 @@ def _fold(kernel: np.ndarray, normalisation: layers.BatchNormalization) -> list[
     return [kernel * factor, offset - mean * factor]
 
 
+@lru_cache(maxsize=2)
 def quick_form(network: keras.Model) -> keras.Model:
     """Give a trained network in a form that labels a third faster.
 

@@ -138,8 +138,5 @@ def _for_shape(network: keras.Model, shape: tuple[int, int]) -> keras.Model:
     """Wrap the network for windows of one shape: observed counts in, probabilities for logits."""
     observed = keras.Input((network.inputs[0].shape[-1], *shape), batch_size=1)
     bands = ops.transpose(observed, (0, 2, 3, 1))
-    logits, background = _quick(network)([ops.maximum(bands, 0), ops.clip(bands + 1, 0, 1)])
+    logits, background = quick_form(network)([ops.maximum(bands, 0), ops.clip(bands + 1, 0, 1)])
     return keras.Model(observed, [class_maps(logits), ops.transpose(background, (0, 3, 1, 2))])
-
-
-_quick = lru_cache(maxsize=2)(quick_form)

@@ -87,8 +87,5 @@ def _for_shape(network: keras.Model, shape: tuple[int, int]) -> keras.Model:
     inputs = [keras.Input(shape, batch_size=1) for shape in shapes]
     planes, seen, present, context = inputs
     there = seen[..., None] * present[:, None, None]
-    logits = _quick(network)([ops.transpose(planes, (0, 2, 3, 1)), there, context])
+    logits = quick_form(network)([ops.transpose(planes, (0, 2, 3, 1)), there, context])
     return keras.Model(inputs, class_maps(logits))
-
-
-_quick = lru_cache(maxsize=2)(quick_form)

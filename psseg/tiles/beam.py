@@ -83,6 +83,10 @@ class Beam:
         """
         return float(np.pi / (4 * np.log(2)) * self.major * self.minor / pixel_scale**2)
 
+    def width(self, pixel_scale: float) -> float:
+        """Give the FWHM of the round beam of the same solid angle, pixels of this side (deg)."""
+        return float(np.sqrt(self.major * self.minor)) / pixel_scale
+
     def covariance(self, pixel_scale: float, *, rotation: float = 0.0) -> NDArray[np.float64]:
         """Give the beam as a covariance matrix in pixels.
 

@@ -135,8 +135,7 @@ def network_zoom(image: RadioImage) -> float:
     -------
     float
     """
-    beam = image.beams[0]
-    fwhm = float(np.sqrt(beam.major * beam.minor)) / image.pixel_scale
+    fwhm = image.beams[0].width(image.pixel_scale)
     low, high = _BEAM_PIXELS
     return 1.0 if low - _ROUNDING <= fwhm <= high + _ROUNDING else _TARGET_BEAM / fwhm
 

@@ -149,9 +149,9 @@ def measure_planes(
     """
     if sources is not None and sources.shape != image.shape:
         raise PssegError(f"sources: want the image's shape {image.shape}, got {sources.shape}")
-    widths = [np.sqrt(beam.major * beam.minor) / image.pixel_scale for beam in image.beams]
+    widths = [beam.width(image.pixel_scale) for beam in image.beams]
     return tuple(
-        measure_noise(plane, float(fwhm), sources=sources, signed=stokes == "V")
+        measure_noise(plane, fwhm, sources=sources, signed=stokes == "V")
         for plane, fwhm, stokes in zip(image.planes, widths, image.stokes, strict=True)
     )
 
