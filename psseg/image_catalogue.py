@@ -198,6 +198,7 @@ def catalogue_image(
             position_floor=calibration.position_floor,
             flux_scale=calibration.flux_scale,
             flux_floor=calibration.flux_floor,
+            resolved_flux_floor=calibration.resolved_flux_floor,
         )
     evidence = radio_evidence(measured, image)
     probability = source_probability(
@@ -281,7 +282,7 @@ def _measure(
     while searched:
         found = searched.pop(0)
         region = found.region
-        measured, fitted = measure_image(
+        measured, fitted, parted = measure_image(
             region.cut(image),
             noise.part(*region.window),
             found.segments.image(),
@@ -291,15 +292,17 @@ def _measure(
         own = region.owns(np.asarray(measured["X"]), np.asarray(measured["Y"]))
         measured = measured[own]
         fitted = fitted[np.isin(fitted["SEGMENT"], measured["SEGMENT"])]
-        maps.append((found.segments.kept(measured["SEGMENT"]), region.corner, offset))
+        segments = found.segments.relabelled(parted.data)
+        maps.append((segments.kept(measured["SEGMENT"]), region.corner, offset))
         for table in (measured, fitted):
             table["SEGMENT"] += np.int32(offset)
         measured["Y"] += region.corner[0]
         measured["X"] += region.corner[1]
-        offset += int(found.segments.label.max(initial=0))
+        offset += parted.max_label
         sources.append(measured)
         components.append(fitted)
-        scores.append(found.class_scores[own])
+        parents = np.searchsorted(found.segments.labels, measured["PARENT"])
+        scores.append(found.class_scores[parents])
         release_memory()
     joined = SegmentMap.joined(image.shape, maps)
     release_memory()

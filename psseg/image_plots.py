@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from psseg.catalogue.segment_map import SegmentMap
-from psseg.plots import DPI, MASKED, PANEL_INCHES, class_legend, dress_axes
+from psseg.plots import MASKED, PANEL_INCHES, class_legend, dress_axes, save_figure
 from psseg.survey.classes import CLASS_COLOURS, SOURCE_CLASSES
 from psseg.tiles.radio_image import RadioImage
 
@@ -50,7 +50,7 @@ def plot_image(
     path : str or Path
         The picture; its ending says the format.
     """
-    image_figure(image, rms, table, segments).savefig(path, dpi=DPI)
+    save_figure(image_figure(image, rms, table, segments), path)
 
 
 def image_figure(

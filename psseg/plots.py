@@ -36,6 +36,7 @@ __all__ = [
     "class_legend",
     "dress_axes",
     "plot_catalogue",
+    "save_figure",
 ]
 
 CLASS_MARKERS = {"pulsar": "^", "blazar": "o", "other": "s"}
@@ -65,7 +66,25 @@ def plot_catalogue(tile: Tile, table: Table, segments: SegmentationImage, path: 
     path : str or Path
         The picture; its ending says the format.
     """
-    catalogue_figure(tile, table, segments).savefig(path, dpi=DPI)
+    save_figure(catalogue_figure(tile, table, segments), path)
+
+
+def save_figure(figure: Figure, path: str | Path) -> None:
+    """Write a figure that has a layout engine: laid out once, where `savefig` would draw it twice.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        Its layout is fixed afterwards.
+    path : str or Path
+        The picture; its ending says the format.
+    """
+    figure.set_dpi(DPI)
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine("none")
+    figure.savefig(path, dpi=DPI)
 
 
 def catalogue_figure(tile: Tile, table: Table, segments: SegmentationImage) -> Figure:

@@ -96,7 +96,12 @@ def discs(shape, x, y, radius):
 
 
 def measure(image, segments, *, rms=RMS, **options):
-    """Measure with the noise as it was drawn."""
+    """Measure sources and components with the noise as it was drawn."""
+    return measure_all(image, segments, rms=rms, **options)[:2]
+
+
+def measure_all(image, segments, *, rms=RMS, **options):
+    """Measure sources, components and parted segments with the noise as it was drawn."""
     probability = (segments.data > 0).astype(float)
     return measure_image(image, flat_noise(image, rms), segments, probability, **options)
 

@@ -66,6 +66,7 @@ def detections_at(
     table["e_int_flux"] = np.ones(n) * u.Jy
     table["maj"] = table["min"] = np.broadcast_to(size, n) * ARCSEC * u.deg
     table["pa"] = np.zeros(n) * u.deg
+    table["dc_maj"] = np.sqrt(np.maximum(table["maj"] ** 2 - (BEAM * ARCSEC * u.deg) ** 2, 0))
     table["e_ra"] = table["e_dec"] = np.full(n, error * ARCSEC) * u.deg
     names = np.broadcast_to(classes, n)
     table["CLASS"] = names.astype("U8")

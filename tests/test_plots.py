@@ -9,9 +9,10 @@ from astropy.coordinates import SkyCoord
 from astropy.table import QTable
 from astropy.wcs import WCS
 from matplotlib.colors import same_color
+from matplotlib.image import imread
 from photutils.segmentation import SegmentationImage
 
-from psseg.plots import CLASS_MARKERS, catalogue_figure, plot_catalogue
+from psseg.plots import CLASS_MARKERS, DPI, catalogue_figure, plot_catalogue, save_figure
 from psseg.survey.classes import CLASS_COLOURS, SOURCE_CLASSES
 from psseg.tiles.tile import Tile
 
@@ -113,3 +114,16 @@ def test_a_picture_is_written_with_and_without_sources(tile, table, segments, tm
         path = tmp_path / f"{name}.png"
         plot_catalogue(tile, sources, labels, path)
         assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_figure_laid_out_once_is_the_same_picture(tile, table, segments, tmp_path):
+    once, twice, never = (catalogue_figure(tile, table, segments) for _ in range(3))
+    save_figure(once, tmp_path / "once.png")
+    twice.savefig(tmp_path / "twice.png", dpi=DPI)
+    places = [[axes.get_position().bounds for axes in figure.axes] for figure in (once, twice)]
+    np.testing.assert_allclose(*places, atol=0.005)
+    assert (
+        np.abs(np.subtract(places[0], [axes.get_position().bounds for axes in never.axes])).max()
+        > 0.05
+    )
+    assert imread(tmp_path / "once.png").shape == imread(tmp_path / "twice.png").shape

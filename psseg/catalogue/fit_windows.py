@@ -27,11 +27,14 @@ class Window:
         Offsets from the central pixel.
     grid : ndarray (2, n_pixels)
         The same in units of the beam.
+    cell : float
+        Area that each stands for, in units of the square of the beam's sigma.
     """
 
     rows: NDArray[np.intp]
     columns: NDArray[np.intp]
     grid: Singles
+    cell: float
 
     @property
     def n_pixels(self) -> int:
@@ -81,4 +84,5 @@ def make_window(whitening: Floats, *, radius: float, stride: int = 1) -> Window:
         rows=rows.ravel()[inside],
         columns=columns.ravel()[inside],
         grid=grid[:, inside].astype(np.float32),
+        cell=stride**2 * abs(float(np.linalg.det(whitening))),
     )

@@ -1,6 +1,6 @@
-"""Gaussian components of a radio image, and the cutouts and models that fits of them need.
+"""Gaussian components of a radio image, and the cutouts that fits of them need.
 
-In: a plane with its noise and beam. Out: batches of cutouts that are alike; images of components.
+In: a plane with its noise and beam. Out: batches of cutouts that are alike.
 Shapes are in units of the beam: its one-sigma ellipse is the unit circle.
 """
 
@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from psseg.catalogue.fit_windows import Window, make_window
-from psseg.catalogue.gaussians import N_PARAMETERS, gaussians
+from psseg.catalogue.gaussians import N_PARAMETERS
 from psseg.tiles.beam import FWHM_PER_SIGMA
 
-__all__ = ["Batch", "Canvas", "Components", "Plane", "add_components", "batches", "whole_groups"]
+__all__ = ["Batch", "Components", "Plane", "batches", "whole_groups", "window_pixels"]
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -35,12 +35,6 @@ WINDOW_RADIUS = 2.2
 
 EXTENT_STEP = 0.75
 """Windows of groups come in sizes that differ by this, sigma."""
-
-DRAWN_RADIUS = 4.0
-"""A Gaussian is drawn out to this, sigma: 3e-4 of its peak."""
-
-BLOCK = 2_000_000
-"""Pixels drawn at a time."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -172,84 +166,6 @@ class Batch:
         return np.take(image, self.pixels)
 
 
-class Canvas:
-    """An image of components, of which some are shown.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Rows and columns.
-    whitening : ndarray (2, 2)
-        Turns pixel offsets (x, y) into units of the beam.
-    """
-
-    def __init__(self, shape: tuple[int, ...], whitening: Floats) -> None:
-        self._image = np.zeros(shape, dtype=np.float32)
-        self._whitening = whitening
-        self._shown: Components | None = None
-        self._mask = np.zeros(0, dtype=bool)
-
-    def show(self, components: Components, chosen: Bools) -> None:
-        """Show the chosen components, and no others."""
-        chosen = chosen & ~components.failed
-        if self._shown is None:
-            self._shown, self._mask = components, np.zeros(len(components), dtype=bool)
-        changed = _values(components) != _values(self._shown)
-        old = self._mask & (changed.any(axis=1) | ~chosen)
-        new = chosen & (changed.any(axis=1) | ~self._mask)
-        add_components(self._image, self._whitening, self._shown, old, factor=-1.0)
-        add_components(self._image, self._whitening, components, new)
-        self._shown, self._mask = components, chosen
-
-    def others(self, batch: Batch) -> Singles | float:
-        """Give what is shown in the cutouts of a batch, less its own components."""
-        if self._shown is None or not self._mask.any():
-            return 0.0
-        own = self._shown.local(batch.members, batch.column, batch.row, self._whitening)
-        own[..., 0] *= self._mask[batch.members]
-        return batch.cutouts(self._image) - gaussians(own, batch.window.grid).sum(axis=1)
-
-
-def add_components(
-    image: NDArray[np.float32],
-    whitening: Floats,
-    components: Components,
-    chosen: Bools,
-    *,
-    factor: float = 1.0,
-) -> None:
-    """Add Gaussians to an image, in place.
-
-    Parameters
-    ----------
-    image : ndarray of float32 (n_y, n_x)
-        Jy/beam; C-contiguous.
-    whitening : ndarray (2, 2)
-        Turns pixel offsets (x, y) into units of the beam.
-    components : Components
-        The Gaussians.
-    chosen : ndarray of bool (n,)
-        Which of them.
-    factor : float
-        For the amplitudes.
-    """
-    octave = np.ceil(np.log2(np.maximum(components.sigma() / 1.05, 1))).astype(int)
-    flat = image.reshape(-1)
-    for size in np.unique(octave[chosen]).tolist():
-        index = np.flatnonzero(chosen & (octave == size))
-        window = make_window(whitening, radius=DRAWN_RADIUS * 1.05 * 2.0**size)
-        step = max(BLOCK // window.n_pixels, 1)
-        for first in range(0, len(index), step):
-            members = index[first : first + step, None]
-            row, column = (
-                np.rint(place[members[:, 0]]).astype(int) for place in (components.y, components.x)
-            )
-            pixels, inside = _pixels(image.shape, window, row, column)
-            local = components.local(members, column, row, whitening)
-            values = gaussians(local, window.grid)[:, 0] * inside * np.float32(factor)
-            np.add.at(flat, pixels.ravel(), values.ravel())
-
-
 def batches(plane: Plane, components: Components, chosen: Bools) -> Iterator[Batch]:
     """Divide the groups of components into batches of the same number and window.
 
@@ -324,7 +240,7 @@ def _batch(
     place: Floats,
     beams: int,
 ) -> Batch:
-    pixels, inside = _pixels(shape, window, row, column)
+    pixels, inside = window_pixels(shape, window, row, column)
     weight_size = beams if beams > 1 else POINT_WEIGHT
     squared = _squared_distance(window, place.astype(np.float32))
     return Batch(
@@ -346,7 +262,7 @@ def _squared_distance(window: Window, place: Singles) -> Singles:
     )
 
 
-def _pixels(
+def window_pixels(
     shape: tuple[int, ...], window: Window, row: Integers, column: Integers
 ) -> tuple[Integers, Singles]:
     """Give flat indices (n, n_pixels) of windows, and 1 where they lie in the image, else 0."""
@@ -361,9 +277,3 @@ def _pixels(
     inside[border] = ~outside
     flat[border] = np.where(outside, 0, flat[border])
     return flat, inside
-
-
-def _values(components: Components) -> Floats:
-    """Give what a picture of components depends on, (n, 6)."""
-    first = (components.x, components.y, components.amplitude)
-    return np.column_stack([*first, components.shape])

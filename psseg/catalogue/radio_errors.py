@@ -25,6 +25,7 @@ def calibrate_errors(
     position_floor: float,
     flux_scale: float,
     flux_floor: float,
+    resolved_flux_floor: float = 0.0,
 ) -> None:
     """Multiply the errors of positions and fluxes and add a floor in quadrature, in place.
 
@@ -38,9 +39,13 @@ def calibrate_errors(
         The floor is in units of the beam, the geometric mean of its axes.
     flux_scale, flux_floor : float
         The floor is a share of the flux.
+    resolved_flux_floor : float
+        Another share, of the fluxes of what is larger than the beam: sources are no Gaussians.
     """
     floor = position_floor * np.sqrt(beam.major * beam.minor) * u.deg
     for name in ("e_ra", "e_dec"):
         table[name] = np.hypot(position_scale * table[name], floor)
+    resolved = np.asarray(table["dc_maj"].value) > 0
+    share = np.hypot(flux_floor, resolved_flux_floor * resolved)
     for name in FLUXES:
-        table[f"e_{name}"] = np.hypot(flux_scale * table[f"e_{name}"], flux_floor * table[name])
+        table[f"e_{name}"] = np.hypot(flux_scale * table[f"e_{name}"], share * table[name])

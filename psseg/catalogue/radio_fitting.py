@@ -20,14 +20,9 @@ from psseg.catalogue.gaussians import (
     parameter_covariance,
     shape_steps,
 )
-from psseg.catalogue.radio_components import (
-    Batch,
-    Canvas,
-    Components,
-    Plane,
-    batches,
-    whole_groups,
-)
+from psseg.catalogue.radio_blends import with_doubles
+from psseg.catalogue.radio_canvas import Canvas, noise_units, relative
+from psseg.catalogue.radio_components import Components, Plane, batches, whole_groups
 from psseg.tiles.beam import FWHM_PER_SIGMA
 
 __all__ = ["fit_components", "forced_fluxes"]
@@ -60,8 +55,10 @@ SHAPE_FLOOR = 0.02
 """No shape is better known than this fraction of the beam's: pixels, smearing, calibration."""
 
 
-def fit_components(plane: Plane, x: Floats, y: Floats, group: Integers) -> Components:
-    """Fit a Gaussian to every peak.
+def fit_components(
+    plane: Plane, x: Floats, y: Floats, group: Integers
+) -> tuple[Components, Integers]:
+    """Fit a Gaussian to every peak, or two points where these do better.
 
     Parameters
     ----------
@@ -74,8 +71,10 @@ def fit_components(plane: Plane, x: Floats, y: Floats, group: Integers) -> Compo
 
     Returns
     -------
-    Components
+    components : Components
         In the order of the peaks.
+    peak : ndarray of int (n_components,)
+        Index of the peak of each.
 
     Notes
     -----
@@ -92,8 +91,8 @@ def fit_components(plane: Plane, x: Floats, y: Floats, group: Integers) -> Compo
     state = _fitted(plane, canvas, start, np.ones(len(start), dtype=bool))
     state = _settled(plane, canvas, _parted(state, start))
     state = _freed(plane, canvas, state)
-    state = _settled(plane, canvas, state)
-    return _with_errors(plane, state)
+    state, peak = with_doubles(plane, canvas, _settled(plane, canvas, state))
+    return _with_errors(plane, state), peak
 
 
 def forced_fluxes(plane: Plane, reference: Plane, components: Components) -> tuple[Floats, Floats]:
@@ -128,7 +127,7 @@ def forced_fluxes(plane: Plane, reference: Plane, components: Components) -> tup
     for chosen in (~components.failed, crowded, crowded):
         amplitude = there.amplitude.copy()
         for batch in batches(reference, there, chosen):
-            values, weights = _cutouts(plane, canvas, there, batch)
+            values, weights = noise_units(plane, canvas, there, batch)
             fitted, deviation = linear_amplitudes(
                 values,
                 weights,
@@ -165,25 +164,6 @@ def _started(plane: Plane, x: Floats, y: Floats, group: Integers) -> Components:
     )
 
 
-def _cutouts(
-    plane: Plane, canvas: Canvas, state: Components, batch: Batch
-) -> tuple[Singles, Singles]:
-    """Give what is to be fitted, over the rms, and the weights, 0 where blank."""
-    values = batch.cutouts(plane.data) - batch.cutouts(plane.mean) - canvas.others(batch)
-    values /= state.rms[batch.members[:, :1]].astype(np.float32)
-    blank = ~np.isfinite(values)
-    if not blank.any():
-        return values, batch.weights
-    return np.where(blank, 0, values), np.where(blank, 0, batch.weights)
-
-
-def _relative(state: Components, batch: Batch, whitening: Floats) -> Floats:
-    """Give parameters (n, k, 6) with amplitudes over the rms."""
-    result = state.local(batch.members, batch.column, batch.row, whitening)
-    result[..., 0] /= state.rms[batch.members[:, :1]]
-    return result
-
-
 def _settled(plane: Plane, canvas: Canvas, state: Components) -> Components:
     """Fit crowded groups again, each with the present fit of the others subtracted."""
     crowded = _crowded(plane, state)
@@ -216,8 +196,8 @@ def _fitted(plane: Plane, canvas: Canvas, state: Components, chosen: Bools) -> C
     to_pixels = np.linalg.cholesky(plane.beam)
     for batch in batches(plane, state, chosen):
         members = batch.members
-        start = _relative(state, batch, plane.whitening)
-        values, weights = _cutouts(plane, canvas, state, batch)
+        start = relative(state, batch, plane.whitening)
+        values, weights = noise_units(plane, canvas, state, batch)
         largest = 2.0 * float(state.size[members].max())
         fitted, converged = fit_gaussians(
             values, weights, batch.window.grid, start, state.free[members], largest=largest
@@ -274,8 +254,8 @@ def _resolved(plane: Plane, canvas: Canvas, state: Components) -> Bools:
     """Tell which points are larger than the beam."""
     result = np.zeros(len(state), dtype=bool)
     for batch in batches(plane, state, ~state.failed):
-        values, weights = _cutouts(plane, canvas, state, batch)
-        parameters = _relative(state, batch, plane.whitening)
+        values, weights = noise_units(plane, canvas, state, batch)
+        parameters = relative(state, batch, plane.whitening)
         correlation = batch.window.correlation()
         result[batch.members] = _significant(
             *shape_steps(values, weights, batch.window.grid, parameters, correlation)
@@ -298,7 +278,7 @@ def _with_errors(plane: Plane, state: Components) -> Components:
         covariance[batch.members] = parameter_covariance(
             np.where(blank, 0, batch.weights),
             batch.window.grid,
-            _relative(state, batch, plane.whitening),
+            relative(state, batch, plane.whitening),
             state.free[batch.members],
             batch.window.correlation(),
         )

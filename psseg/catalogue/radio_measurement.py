@@ -6,6 +6,8 @@ row per Gaussian.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import astropy.units as u
 import numpy as np
 from astropy.table import QTable
@@ -13,7 +15,9 @@ from numpy.typing import NDArray
 from photutils.segmentation import SegmentationImage
 
 from psseg.catalogue.positions import local_jacobian
-from psseg.catalogue.radio_components import Components, Plane, add_components
+from psseg.catalogue.radio_blends import part_segments
+from psseg.catalogue.radio_canvas import add_components
+from psseg.catalogue.radio_components import Components, Plane
 from psseg.catalogue.radio_fitting import fit_components
 from psseg.catalogue.radio_flags import (
     RadioFlag,
@@ -34,7 +38,7 @@ from psseg.tiles.beam import FWHM_PER_SIGMA
 from psseg.tiles.noise import Noise
 from psseg.tiles.radio_image import RadioImage
 
-__all__ = ["measure_image"]
+__all__ = ["ImageMeasurement", "measure_image"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.intp]
@@ -46,6 +50,28 @@ LEAST_SNR = 2.0
 """Of the fluxes that a ratio is taken of: with less, its error bar means nothing."""
 
 
+class ImageMeasurement(NamedTuple):
+    """What was measured in an image.
+
+    Parameters
+    ----------
+    sources : QTable
+        One row per segment in the order of the labels; columns are explained in
+        `psseg.catalogue.radio_columns`, besides ``PARENT`` (label of the segment that it was found
+        in), ``X``, ``Y`` (pixels), ``SOURCE_SCORE`` (highest source probability), and
+        ``plane_flux``, ``e_plane_flux`` (n, 3): Stokes I, I at the other frequency, V. What cannot
+        be known is NaN.
+    components : QTable
+        One row per Gaussian, in the order of the sources, the brightest of each first.
+    segments : SegmentationImage (n_y, n_x)
+        One per source: those that hold two sources are two.
+    """
+
+    sources: QTable
+    components: QTable
+    segments: SegmentationImage
+
+
 def measure_image(
     image: RadioImage,
     noise: Noise,
@@ -53,7 +79,7 @@ def measure_image(
     source_probability: NDArray[np.floating],
     *,
     unlike_training: bool = False,
-) -> tuple[QTable, QTable]:
+) -> ImageMeasurement:
     """Measure the sources of a radio image.
 
     Parameters
@@ -71,13 +97,7 @@ def measure_image(
 
     Returns
     -------
-    sources : QTable
-        One row per segment in the order of the labels; columns are explained in
-        `psseg.catalogue.radio_columns`, besides ``X``, ``Y`` (pixels), ``SOURCE_SCORE`` (highest
-        source probability), and ``plane_flux``, ``e_plane_flux`` (n, 3): Stokes I, I at the other
-        frequency, V. What cannot be known is NaN.
-    components : QTable
-        One row per Gaussian, in the order of the sources, the brightest of each first.
+    ImageMeasurement
 
     Raises
     ------
@@ -87,9 +107,11 @@ def measure_image(
     Notes
     -----
     A source is a sum of Gaussians, each a point or a free ellipse
-    (`psseg.catalogue.radio_fitting.fit_components`). Where they leave more than a tenth of the flux
-    in the segment, that is added, and size and position are those of the pixels; a source without
-    any sensible Gaussian is measured from its pixels alone. Both carry the flag ``FIT_FAILED``.
+    (`psseg.catalogue.radio_fitting.fit_components`). Two points 0.75 to 1.6 beams apart, with
+    nothing else in their segment, are two sources (`psseg.catalogue.radio_blends`).
+    Where Gaussians leave more than a tenth of the flux in the segment, that is added, and size and
+    position are those of the pixels; a source without any sensible Gaussian is measured from its
+    pixels alone. Both carry the flag ``FIT_FAILED``.
 
     Fluxes in further planes are measured with the shapes held, and the spectral index and V/I come
     from fluxes that were all measured so. Where one of them is not known to half of itself, there
@@ -102,6 +124,8 @@ def measure_image(
     reference = planes[0]
     pixels = list_pixels(segments)
     fitted, segment = _all_components(reference, pixels)
+    pixels, segment, parent = part_segments(reference, pixels, fitted, segment)
+    parents, segments = np.asarray(segments.labels)[parent], _parted(segments, pixels)
     model = np.zeros(image.shape, dtype=np.float32)
     add_components(model, reference.whitening, fitted, ~fitted.failed)
     signal = pixels.of(reference.data) - pixels.of(reference.mean)
@@ -112,7 +136,8 @@ def measure_image(
     fluxes = plane_fluxes(planes, fitted, segment, pixels, totals.failed)
     x, y = _centroids(totals, source_probability, segments)
 
-    table = QTable({"SEGMENT": np.asarray(segments.labels, dtype=np.int32)})
+    labels = np.asarray(segments.labels, dtype=np.int32)
+    table = QTable({"SEGMENT": labels, "PARENT": parents})
     table["N_PIXELS"] = pixels.counts().astype(np.int32)
     members = np.bincount(segment[~fitted.failed], minlength=pixels.n_segments)
     table["N_COMPONENTS"] = members.astype(np.int32)
@@ -132,8 +157,8 @@ def measure_image(
     table["Flags"] = _flags(table, image, reference, segments, totals, blended)
     if unlike_training:
         table["Flags"] |= np.int32(RadioFlag.UNLIKE_TRAINING)
-    labels = np.asarray(segments.labels, dtype=np.int32)[segment]
-    return table, _component_table(image, reference, fitted, gaussians, jacobian, labels)
+    components = _component_table(image, reference, fitted, gaussians, jacobian, labels[segment])
+    return ImageMeasurement(sources=table, components=components, segments=segments)
 
 
 def _check(
@@ -166,7 +191,19 @@ def _all_components(plane: Plane, pixels: SegmentPixels) -> tuple[Components, In
     peaks = find_peaks(plane.data, plane.mean, plane.rms, pixels, whitening)
     places = np.stack([peaks.columns, peaks.rows], axis=-1).astype(float)
     group = group_peaks(places, whitening)
-    return fit_components(plane, places[:, 0], places[:, 1], group), peaks.segment
+    fitted, peak = fit_components(plane, places[:, 0], places[:, 1], group)
+    return fitted, peaks.segment[peak]
+
+
+def _parted(segments: SegmentationImage, pixels: SegmentPixels) -> SegmentationImage:
+    """Give further segments the labels that follow."""
+    new = pixels.owner >= segments.n_labels
+    if not new.any():
+        return segments
+    data = segments.data.copy()
+    further = pixels.owner[new] - segments.n_labels + 1
+    data[pixels.rows[new], pixels.columns[new]] = segments.max_label + further
+    return SegmentationImage(data)
 
 
 def _centroids(

@@ -75,6 +75,10 @@ class SegmentMap:
         inside = keep[self.label]
         return replace(self, index=self.index[inside], label=self.label[inside])
 
+    def relabelled(self, data: NDArray[np.integer]) -> SegmentMap:
+        """Take the labels of the same pixels from another map."""
+        return replace(self, label=data.reshape(-1)[self.index])
+
     @classmethod
     def joined(
         cls, shape: tuple[int, int], parts: Iterable[tuple[SegmentMap, tuple[int, int], int]]

@@ -238,8 +238,8 @@ def _holding(pixels: NDArray[np.bool_], bright: NDArray[np.bool_]) -> NDArray[np
 
 
 def _smoothed(
-    scores: NDArray[np.float64], valid: NDArray[np.bool_], radius: float
-) -> NDArray[np.float64]:
+    scores: NDArray[np.floating], valid: NDArray[np.bool_], radius: float
+) -> NDArray[np.floating]:
     """Mean over the valid pixels of a disc, so that neither edges nor blanks look like a waist."""
     disc = _disc(radius)
     share = convolve(valid.astype(scores.dtype), disc, mode="constant")
@@ -258,7 +258,7 @@ def _disc(radius: float) -> NDArray[np.float64]:
     return inside.reshape(side, 8, side, 8).mean(axis=(1, 3))
 
 
-def _basins(smooth: NDArray[np.float64], candidates: NDArray[np.bool_]) -> NDArray[np.int32]:
+def _basins(smooth: NDArray[np.floating], candidates: NDArray[np.bool_]) -> NDArray[np.int32]:
     """Divide the candidate pixels among all local maxima, however small."""
     tops = candidates & (maximum_filter(smooth, 3) == smooth)
     summits, n_summits = label(tops, ALL_AROUND)
@@ -269,7 +269,7 @@ def _basins(smooth: NDArray[np.float64], candidates: NDArray[np.bool_]) -> NDArr
 
 def _merged(
     basins: NDArray[np.int32],
-    smooth: NDArray[np.float64],
+    smooth: NDArray[np.floating],
     *,
     prominence: float,
     separation: float,
@@ -297,7 +297,7 @@ def _merged(
     return np.concatenate([[0], roots + 1]).astype(np.int32)[basins]
 
 
-def _summits(basins: NDArray[np.int32], smooth: NDArray[np.float64]) -> NDArray[np.intp]:
+def _summits(basins: NDArray[np.int32], smooth: NDArray[np.floating]) -> NDArray[np.intp]:
     """Give row and column of the highest pixel of each basin, numbered from 1."""
     inside = np.flatnonzero(basins)  # few pixels of a large image
     order = np.lexsort((-smooth.flat[inside], basins.flat[inside]))
@@ -307,7 +307,7 @@ def _summits(basins: NDArray[np.int32], smooth: NDArray[np.float64]) -> NDArray[
 
 
 def _saddles(
-    basins: NDArray[np.int32], smooth: NDArray[np.float64]
+    basins: NDArray[np.int32], smooth: NDArray[np.floating]
 ) -> list[tuple[int, int, float]]:
     """Give the neighbouring basins (numbered from 0) and their saddles, highest first."""
     first, second, level = [], [], []
@@ -349,7 +349,7 @@ def _without_faint(
 
 
 def _numbered_by_rows(segments: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Number segments anew, in place, in the order of their first pixels."""
+    """Give segments new numbers, in place, in the order of their first pixels."""
     inside = np.flatnonzero(segments)  # few pixels of a large image
     _, first, number = np.unique(segments.flat[inside], return_index=True, return_inverse=True)
     order = np.empty(len(first), dtype=np.int32)

@@ -57,6 +57,12 @@ RATIOS = ("correlation", "depth")
 FEWEST_ALONE = 200
 """Sources of images with one plane that are enough to calibrate their classes by."""
 
+SHAPED_SNR = 10.0
+"""Above it an extended source is more than noise: its shape decides on the error of its flux."""
+
+ONE_SIGMA = 0.683
+"""Share of the offsets that are smaller than their errors, if these are right."""
+
 CLASS_SNR = 4.0
 """Peak S/N from which sources were labelled in training, and have a class to calibrate."""
 
@@ -162,9 +168,7 @@ def fit_radio_calibration(
     probability = source_probability(score, ts, coefficients, evidence=evidence)
     threshold = purity_threshold(probability, real, min(reliability + MARGIN, 1.0))
     temperature, bias, weights = _fit_balanced_classes(_whole(balanced))
-    position_scale, position_floor, flux_scale, flux_floor = _fit_errors(
-        counted[real & (probability >= threshold)]
-    )
+    position_errors, flux_errors = _fit_errors(counted[real & (probability >= threshold)])
     return Calibration(
         source_coefficients=coefficients,
         candidate_threshold=candidate_threshold,
@@ -173,10 +177,11 @@ def fit_radio_calibration(
         temperature=temperature,
         class_bias=bias,
         measured_weights=weights,
-        position_scale=position_scale,
-        position_floor=position_floor,
-        flux_scale=flux_scale,
-        flux_floor=flux_floor,
+        position_scale=position_errors[0],
+        position_floor=position_errors[1],
+        flux_scale=flux_errors[0],
+        flux_floor=flux_errors[1],
+        resolved_flux_floor=flux_errors[2],
         image_range=image_range,
     )
 
@@ -223,22 +228,36 @@ def _whole(detections: QTable) -> QTable:
     return detections[counted & ~np.asarray(detections["FRAGMENT"], dtype=bool)]
 
 
-def _fit_errors(detections: QTable) -> tuple[float, float, float, float]:
-    """Fit scale and floor of the errors of positions and of fluxes, on points.
+def _fit_errors(
+    detections: QTable,
+) -> tuple[tuple[float, float], tuple[float, float, float]]:
+    """Fit scale and floor of the errors of positions and fluxes, and the floor of resolved fluxes.
 
-    Those with a faint neighbour in the beam are among them: nobody can tell them from others. Such
-    blends make tails, so that only the 68 % share is asked for.
+    On points first. Those with a faint neighbour in the beam are among them: nobody can tell them
+    from others. Such blends make tails, so that only the 68 % share is asked for.
     """
-    points = detections[~flag_column(detections, "TRUE_EXTENDED")]
-    snr, beams_off = column(points, "SNR"), column(points, "BEAMS_OFF")
-    beam = column(points, "SEPARATION", u.deg) / beams_off
-    axes = np.hypot(column(points, "e_ra", u.deg), column(points, "e_dec", u.deg)) / np.sqrt(2)
-    flux, error = column(points, "int_flux", u.Jy), column(points, "e_int_flux", u.Jy)
-    offset = 1 - column(points, "TRUE_INT_FLUX", u.Jy) / flux
-    return (
-        *fit_position_errors(beams_off, SIGMA_68 * axes / beam, snr, tails=False),
-        *fit_flux_errors(offset, error / flux, snr),
-    )
+    point = ~flag_column(detections, "TRUE_EXTENDED")
+    snr, beams_off = column(detections, "SNR"), column(detections, "BEAMS_OFF")
+    beam = column(detections, "SEPARATION", u.deg) / beams_off
+    e_ra, e_dec = (column(detections, name, u.deg) for name in ("e_ra", "e_dec"))
+    axes = SIGMA_68 * np.hypot(e_ra, e_dec) / np.sqrt(2) / beam
+    positions = fit_position_errors(beams_off[point], axes[point], snr[point], tails=False)
+    flux = column(detections, "int_flux", u.Jy)
+    error = column(detections, "e_int_flux", u.Jy) / flux
+    offset = 1 - column(detections, "TRUE_INT_FLUX", u.Jy) / flux
+    scale, floor = fit_flux_errors(offset[point], error[point], snr[point])
+    large = ~point & (column(detections, "dc_maj", u.deg) > 0) & (snr > SHAPED_SNR)
+    further = _further_floor(offset[large], np.hypot(scale * error[large], floor))
+    return positions, (scale, floor, further)
+
+
+def _further_floor(offset: NDArray[np.float64], error: NDArray[np.float64]) -> float:
+    """Give what is added in quadrature so that 68 % of the offsets are within their errors."""
+    if not len(offset):
+        return 0.0
+    floors = np.linspace(0, 1, 201)
+    shares = (np.abs(offset) < np.hypot(error, floors[:, None])).mean(axis=1)
+    return float(np.interp(ONE_SIGMA, shares, floors))
 
 
 def _fit_balanced_classes(

@@ -79,6 +79,8 @@ class Calibration:
     flux_scale, flux_floor : float
         Factor on the errors of fluxes in radio images, and the share of the flux that is added in
         quadrature.
+    resolved_flux_floor : float
+        Another such share, of the fluxes of sources larger than the beam.
     """
 
     source_coefficients: tuple[float, ...]
@@ -95,6 +97,7 @@ class Calibration:
     measured_weights: tuple[float, ...] = ()
     flux_scale: float = 1.0
     flux_floor: float = 0.0
+    resolved_flux_floor: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Give plain numbers, for JSON."""

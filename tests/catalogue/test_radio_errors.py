@@ -24,6 +24,7 @@ def table():
             "e_peak_flux": [0.1, 0.1] * u.Jy / u.beam,
             "int_flux": [2.0, 200.0] * u.Jy,
             "e_int_flux": [0.2, 0.2] * u.Jy,
+            "dc_maj": [0.0, 1e-3] * u.deg,
         }
     )
 
@@ -36,6 +37,19 @@ def test_errors_are_scaled_and_floored(table):
     np.testing.assert_allclose(table["e_dec"].to_value("deg"), np.hypot([3e-4, 1.5e-7], floor))
     np.testing.assert_allclose(table["e_peak_flux"].value, np.hypot(0.2, [0.02, 2.0]))
     np.testing.assert_allclose(table["e_int_flux"].value, np.hypot(0.4, [0.04, 4.0]))
+
+
+def test_fluxes_of_what_is_larger_than_the_beam_have_another_floor(table):
+    calibrate_errors(
+        table,
+        BEAM,
+        position_scale=1.0,
+        position_floor=0.0,
+        flux_scale=1.0,
+        flux_floor=0.03,
+        resolved_flux_floor=0.04,
+    )
+    np.testing.assert_allclose(table["e_int_flux"].value, np.hypot(0.2, [0.06, 10.0]))
 
 
 def test_an_uncalibrated_model_leaves_the_errors(table):

@@ -19,6 +19,7 @@ from made_images import (
     flat_noise,
     make_image,
     measure,
+    measure_all,
     radio_wcs,
 )
 from photutils.segmentation import SegmentationImage
@@ -222,35 +223,47 @@ def test_ratios_are_unknown_without_planes_or_signal():
     assert np.isnan(measure(unknown, segments)[0]["alpha"]).all()
 
 
-@pytest.mark.parametrize("one_segment", [True, False])
-def test_blended_pairs_are_told_apart(one_segment):
-    rng = np.random.default_rng(9)
-    side, step, separation = 10, 40, 1.3 * FWHM
+def draw_pairs(separation, peaks, *, seed=9):
+    """Pairs of points on a grid, side by side in the list, and their middles."""
+    rng = np.random.default_rng(seed)
+    side, step = 10, 40
     shape = (side * step, side * step)
     x, y = grid(rng, side=side, step=step)
     turn = rng.uniform(0, np.pi, len(x))
-    dx, dy = separation * np.cos(turn) / 2, separation * np.sin(turn) / 2
-    xs, ys = np.stack([x - dx, x + dx], 1).ravel(), np.stack([y - dy, y + dy], 1).ravel()
+    half = separation / 2 * np.stack([np.cos(turn), np.sin(turn)])
+    xs, ys = (np.stack([a - b, a + b], 1).ravel() for a, b in zip((x, y), half, strict=True))
     plane = beam_noise(rng, shape, beam_covariance()) * RMS
-    draw(plane, xs, ys, np.tile([30, 20], len(x)) * RMS, beam_covariance())
-    segments = discs(shape, xs, ys, 4.0)
+    draw(plane, xs, ys, np.tile(peaks, len(x)) * RMS, beam_covariance())
+    return plane, xs, ys
+
+
+@pytest.mark.parametrize("one_segment", [True, False])
+def test_blended_pairs_are_told_apart(one_segment):
+    plane, xs, ys = draw_pairs(1.3 * FWHM, [30, 20])
+    segments = discs(plane.shape, xs, ys, 4.0)
     if one_segment:
         segments = SegmentationImage((segments.data + 1) // 2)
-    table, components = measure(make_image([plane]), segments)
+    table, components, parted = measure_all(make_image([plane]), segments)
     assert len(components) >= 0.97 * len(xs)
-    flag = RadioFlag.MULTIPLE if one_segment else RadioFlag.BLENDED
-    assert np.mean(table["Flags"] & flag > 0) > 0.95
-    if one_segment:
-        two = table["N_COMPONENTS"] == 2
-        assert np.mean(table["int_flux"].value[two]) == pytest.approx(50 * RMS, rel=0.03)
-        centroid = np.hypot(table["X"] - (x - 0.1 * 2 * dx), table["Y"] - (y - 0.1 * 2 * dy))
-        assert np.median(centroid) < 0.25
-        assert (table["maj"] > 1.2 * FWHM * SCALE * u.deg)[two].all()
-        assert np.median(table["peak_flux"].value) == pytest.approx(30 * RMS, rel=0.03)
-    else:
-        fluxes = table["int_flux"].value.reshape(-1, 2)
-        assert np.median(fluxes, axis=0) == pytest.approx([30 * RMS, 20 * RMS], rel=0.05)
-        assert np.median(np.hypot(table["X"] - xs, table["Y"] - ys)) < 0.25
+    assert len(table) == parted.n_labels >= 0.97 * len(xs)
+    assert np.mean(table["Flags"] & RadioFlag.BLENDED > 0) > 0.95
+    found = np.hypot(*(a[:, None] - table[name] for a, name in ((xs, "X"), (ys, "Y")))).argmin(1)
+    fluxes = table["int_flux"].value[found].reshape(-1, 2)
+    assert np.median(fluxes, axis=0) == pytest.approx([30 * RMS, 20 * RMS], rel=0.05)
+    assert np.median(np.hypot(table["X"][found] - xs, table["Y"][found] - ys)) < 0.25
+
+
+def test_points_farther_apart_in_one_segment_are_one_source():
+    plane, xs, ys = draw_pairs(2 * FWHM, [30, 20])
+    segments = SegmentationImage((discs(plane.shape, xs, ys, 5.0).data + 1) // 2)
+    table, components = measure(make_image([plane]), segments)
+    assert len(table) == len(components) / 2 == len(xs) / 2
+    assert (table["Flags"] & RadioFlag.MULTIPLE > 0).all()
+    assert np.mean(table["int_flux"].value) == pytest.approx(50 * RMS, rel=0.03)
+    middles = [a.reshape(-1, 2) @ [0.6, 0.4] for a in (xs, ys)]
+    assert np.median(np.hypot(table["X"] - middles[0], table["Y"] - middles[1])) < 0.25
+    assert np.median(table["peak_flux"].value) == pytest.approx(30 * RMS, rel=0.03)
+    assert (table["maj"] > 1.2 * FWHM * SCALE * u.deg).all()
 
 
 def test_a_radio_galaxy_is_one_source_with_three_components():

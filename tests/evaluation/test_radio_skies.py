@@ -178,6 +178,23 @@ def test_the_threshold_gives_the_asked_reliability_and_is_the_same_at_all_latitu
     assert calibration.candidate_threshold == 0.25
 
 
+def test_resolved_fluxes_get_the_error_that_they_show():
+    rng = np.random.default_rng(10)
+    detections = made_detections(rng, 2000, share_real=0.9)
+    detections["SNR"] = 3 * detections["SNR"]
+    resolved = np.arange(2000) % 2 == 0
+    detections["dc_maj"][resolved] = BEAM * ARCSEC * u.deg
+    detections["TRUE_EXTENDED"] = resolved
+    further = 0.2 * rng.normal(size=2000) * resolved * detections["int_flux"]
+    detections["TRUE_INT_FLUX"] = detections["TRUE_INT_FLUX"] + further
+    calibration = fit_radio_calibration(detections, detections, candidate_threshold=0.25)
+    assert calibration.resolved_flux_floor == pytest.approx(0.2, abs=0.03)
+    assert calibration.flux_scale == pytest.approx(1, abs=0.2)
+    detections["dc_maj"] = 0 * u.deg
+    plain = fit_radio_calibration(detections, detections, candidate_threshold=0.25)
+    assert plain.resolved_flux_floor == 0
+
+
 def test_further_evidence_counts():
     rng = np.random.default_rng(9)
     detections = made_detections(rng, 300, share_real=0.6)
