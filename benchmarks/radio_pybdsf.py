@@ -224,12 +224,13 @@ def at_equal_reliability(
 
     asked = share(in_bin(tables["PyBDSF"].detections)["MATCHED"])[0]
     ours = in_bin(tables["psseg"].detections)
-    cut = threshold_for_purity(
-        ours["SOURCE_PROB"], ours["MATCHED"], 1.0 if asked is None else asked
-    )
+    claimed = np.asarray(ours["SOURCE_PROB"])
+    cut = threshold_for_purity(claimed, ours["MATCHED"], 1.0 if asked is None else asked)
+    # Down to the bin's next detection, every threshold gives the same reliability there.
+    excluded = np.inf if cut is None else claimed[claimed < cut].max(initial=-np.inf)
     truths = tables["psseg"].truths
     wanted = truths[flag_column(truths, "COUNTED") & in_interval(truths["SNR"], bin_)]
-    return share(wanted["FOUND_PROB"] >= (np.inf if cut is None else cut))[0]
+    return share(wanted["FOUND_PROB"] > excluded)[0]
 
 
 def show(results: dict[str, Any]) -> None:
@@ -255,10 +256,12 @@ def show(results: dict[str, Any]) -> None:
             splits = result["splits"][name]
             merged = sum(row["n_merged"] for row in splits)
             split = sum(row["n_split"] for row in splits)
+            beside = next(row for row in result["neighbours"][name] if row["beams_min"] == 1.0)
             print(
                 f"{name}: {near['n_false']} false of {near['n_detections']}, "
                 f"{near['n_false_near_bright']} of them near bright sources; "
-                f"{merged} neighbours merged, {split} sources split"
+                f"{merged} neighbours merged, {split} sources split; of {beside['n_true']} at 1 to "
+                f"1.5 beams from a brighter one it found {percent(beside['completeness'])} %"
             )
 
 

@@ -10,6 +10,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from commands import assert_fails, run
+from made_images import RMS, beam_covariance, beam_noise, discs, draw, make_image
 
 from psseg import image_labels
 from psseg.catalogue.radio_flags import RadioFlag
@@ -273,3 +274,30 @@ def test_the_same_seed_writes_the_same_image(radio, tmp_path):
     ]
     first, again = (fits.getdata(paths[0]) for paths in planes)
     np.testing.assert_array_equal(first, again)
+
+
+def test_two_sources_that_the_network_takes_for_one(stub, radio, monkeypatch):
+    shape, places = (160, 200), ([60.0, 66.0, 140.0], [80.0, 80.0, 60.0])
+    plane = beam_noise(np.random.default_rng(2), shape, beam_covariance()) * RMS
+    draw(plane, *places, np.array([40, 25, 60]) * RMS, beam_covariance())
+    blobs = discs(shape, [63.0, 140.0], [80.0, 60.0], 8.0).data > 0
+
+    def labels(image, planes, model, **how):
+        source = np.where(blobs, 0.97, 0.01).astype(np.float32)
+        return np.stack([1 - source, 0.2 * source, 0.5 * source, 0.3 * source])
+
+    monkeypatch.setattr(image_labels, "_label_planes", labels)
+    made = catalogue_image(make_image([plane]), stub_of(stub, radio), threshold=0.0)
+    assert len(made.table) == 3
+    data = made.segments.data
+    found = data[np.rint(places[1]).astype(int), np.rint(places[0]).astype(int)]
+    assert sorted(found) == sorted(made.table["SEGMENT"])
+    assert set(np.unique(data)) == {0, *found}
+    assert ((data > 0) == blobs).all()
+    order = [made.table["SEGMENT"].tolist().index(label) for label in found]
+    peaks = made.table["peak_flux"].value[order] / RMS
+    np.testing.assert_allclose(peaks, [40, 25, 60], atol=4)
+    blended = made.table["Flags"][order] & RadioFlag.BLENDED > 0
+    assert blended.tolist() == [True, True, False]
+    one, other = made.table[order[:2]]
+    assert one["L_BLAZAR"] == pytest.approx(other["L_BLAZAR"])

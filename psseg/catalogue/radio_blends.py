@@ -227,30 +227,40 @@ def part_segments(
         Index of the segment before that each is, or was part of.
     """
     brighter, fainter = _point_pairs(plane, components, segment)
-    whitening = plane.whitening
-    parent_of = segment[brighter]
-    number = np.full(pixels.n_segments, -1)
-    number[parent_of] = np.arange(len(parent_of))
-    inside = np.flatnonzero(number[pixels.owner] >= 0)
-    pair = number[pixels.owner[inside]]
+    pair_of = np.full(pixels.n_segments, -1)
+    pair_of[segment[brighter]] = np.arange(len(brighter))
+    inside = np.flatnonzero(pair_of[pixels.owner] >= 0)
+    pair = pair_of[pixels.owner[inside]]
+    nearer = _nearer(plane, pixels, inside, components, brighter[pair], fainter[pair])
+    n_nearer = np.bincount(pair[nearer], minlength=len(brighter))
+    n_pixels = np.bincount(pair, minlength=len(brighter))
+    shared = np.flatnonzero((n_nearer > 0) & (n_nearer < n_pixels))
 
-    def distance(members: Integers) -> Floats:
-        dx = pixels.columns[inside] - components.x[members[pair]]
-        dy = pixels.rows[inside] - components.y[members[pair]]
-        return np.hypot(*(whitening @ np.stack([dx, dy])))
-
-    nearer = distance(fainter) < distance(brighter)
-    shared = np.zeros((2, len(brighter)), dtype=bool)
-    shared[nearer.astype(int), pair] = True
-    real = np.flatnonzero(shared.all(axis=0))
-    place = np.full(len(brighter), -1)
-    place[real] = pixels.n_segments + np.arange(len(real))
+    parent = np.concatenate([np.arange(pixels.n_segments), segment[brighter[shared]]])
+    further = np.full(len(brighter), -1)
+    further[shared] = np.arange(pixels.n_segments, len(parent))
     owner, segment = pixels.owner.copy(), segment.copy()
-    moved = nearer & (place[pair] >= 0)
-    owner[inside[moved]] = place[pair[moved]]
-    segment[fainter[real]] = place[real]
-    parent = np.concatenate([np.arange(pixels.n_segments), parent_of[real]])
+    moved = nearer & (further[pair] >= 0)
+    owner[inside[moved]] = further[pair[moved]]
+    segment[fainter[shared]] = further[shared]
     return replace(pixels, owner=owner, n_segments=len(parent)), segment, parent
+
+
+def _nearer(
+    plane: Plane,
+    pixels: SegmentPixels,
+    inside: Integers,
+    components: Components,
+    one: Integers,
+    other: Integers,
+) -> Bools:
+    """Tell which of some pixels are nearer to their other component, in units of the beam."""
+    distances = []
+    for members in (one, other):
+        dx = pixels.columns[inside] - components.x[members]
+        dy = pixels.rows[inside] - components.y[members]
+        distances.append(np.hypot(*(plane.whitening @ np.stack([dx, dy]))))
+    return distances[1] < distances[0]
 
 
 def _point_pairs(
