@@ -301,8 +301,7 @@ def _measure(
         offset += parted.max_label
         sources.append(measured)
         components.append(fitted)
-        parents = np.searchsorted(found.segments.labels, measured["PARENT"])
-        scores.append(found.class_scores[parents])
+        scores.append(found.class_scores[measured["PARENT"]])
         release_memory()
     joined = SegmentMap.joined(image.shape, maps)
     release_memory()

@@ -83,7 +83,7 @@ def save_figure(figure: Figure, path: str | Path) -> None:
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.execute(figure)
-        figure.set_layout_engine("none")
+        figure.set_layout_engine(None)
     figure.savefig(path, dpi=DPI)
 
 

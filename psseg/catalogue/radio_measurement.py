@@ -57,7 +57,7 @@ class ImageMeasurement(NamedTuple):
     ----------
     sources : QTable
         One row per segment in the order of the labels; columns are explained in
-        `psseg.catalogue.radio_columns`, besides ``PARENT`` (label of the segment that it was found
+        `psseg.catalogue.radio_columns`, besides ``PARENT`` (index of the segment that it was found
         in), ``X``, ``Y`` (pixels), ``SOURCE_SCORE`` (highest source probability), and
         ``plane_flux``, ``e_plane_flux`` (n, 3): Stokes I, I at the other frequency, V. What cannot
         be known is NaN.
@@ -113,8 +113,8 @@ def measure_image(
     position are those of the pixels; a source without any sensible Gaussian is measured from its
     pixels alone. Both carry the flag ``FIT_FAILED``.
 
-    Fluxes in further planes are measured with the shapes held, and the spectral index and V/I come
-    from fluxes that were all measured so. Where one of them is not known to half of itself, there
+    Where there are further planes, fluxes in all of them are measured with the shapes held, and the
+    spectral index and V/I come from these. Where one of them is not known to half of itself, there
     is no spectral index; V/I needs this of Stokes I alone.
 
     The beam is taken as constant over the image in pixels, at the angle of its middle.
@@ -125,7 +125,7 @@ def measure_image(
     pixels = list_pixels(segments)
     fitted, segment = _all_components(reference, pixels)
     pixels, segment, parent = part_segments(reference, pixels, fitted, segment)
-    parents, segments = np.asarray(segments.labels)[parent], _parted(segments, pixels)
+    segments = _parted(segments, pixels)
     model = np.zeros(image.shape, dtype=np.float32)
     add_components(model, reference.whitening, fitted, ~fitted.failed)
     signal = pixels.of(reference.data) - pixels.of(reference.mean)
@@ -133,11 +133,11 @@ def measure_image(
     jacobian = local_jacobian(image.wcs, fitted.x, fitted.y)
     gaussians = on_sky(fitted, reference.beam, jacobian)
     totals = source_totals(reference, image.wcs, pixels, fitted, gaussians, segment, residual)
-    fluxes = plane_fluxes(planes, fitted, segment, pixels, totals.failed)
+    fluxes = _fluxes_by_plane(planes, fitted, segment, pixels, totals)
     x, y = _centroids(totals, source_probability, segments)
 
     labels = np.asarray(segments.labels, dtype=np.int32)
-    table = QTable({"SEGMENT": labels, "PARENT": parents})
+    table = QTable({"SEGMENT": labels, "PARENT": parent})
     table["N_PIXELS"] = pixels.counts().astype(np.int32)
     members = np.bincount(segment[~fitted.failed], minlength=pixels.n_segments)
     table["N_COMPONENTS"] = members.astype(np.int32)
@@ -204,6 +204,19 @@ def _parted(segments: SegmentationImage, pixels: SegmentPixels) -> SegmentationI
     further = pixels.owner[new] - segments.n_labels + 1
     data[pixels.rows[new], pixels.columns[new]] = segments.max_label + further
     return SegmentationImage(data)
+
+
+def _fluxes_by_plane(
+    planes: list[Plane],
+    fitted: Components,
+    segment: Integers,
+    pixels: SegmentPixels,
+    totals: Totals,
+) -> tuple[Floats, Floats]:
+    """Give fluxes and errors (n_planes, n), all measured alike; of one plane, those of the fit."""
+    if len(planes) == 1:
+        return totals.gaussians.flux[None], totals.gaussians.flux_error[None]
+    return plane_fluxes(planes, fitted, segment, pixels, totals.failed)
 
 
 def _centroids(

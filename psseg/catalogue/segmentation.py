@@ -351,8 +351,10 @@ def _without_faint(
 def _numbered_by_rows(segments: NDArray[np.int32]) -> NDArray[np.int32]:
     """Give segments new numbers, in place, in the order of their first pixels."""
     inside = np.flatnonzero(segments)  # few pixels of a large image
-    _, first, number = np.unique(segments.flat[inside], return_index=True, return_inverse=True)
+    number = segments.flat[inside]
+    first = np.full(int(number.max(initial=0)) + 1, len(inside))
+    first[number[::-1]] = np.arange(len(inside))[::-1]
     order = np.empty(len(first), dtype=np.int32)
-    order[np.argsort(first)] = np.arange(1, len(first) + 1)
+    order[np.argsort(first, kind="stable")] = np.arange(1, len(first) + 1)
     segments.flat[inside] = order[number]
     return segments
