@@ -178,7 +178,7 @@ def _best_pair(values: Singles, weights: Singles, window: Window, middle: Floats
         start[..., 1:3] += shift * apart
         start[..., 0], _ = linear_amplitudes(values, weights, window.grid, start, correlation)
         left[number] = _chi2(values, weights, window, start)
-    best = starts[left.argmin(axis=0), np.arange(len(middle))]
+    best = starts[np.nan_to_num(left, nan=np.inf).argmin(axis=0), np.arange(len(middle))]
     points = np.zeros(best.shape[:2], dtype=bool)
     return fit_gaussians(values, weights, window.grid, best, points, largest=1.0)[0]
 
