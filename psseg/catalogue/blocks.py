@@ -12,13 +12,14 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from psseg.catalogue.array_rows import joined, taken
 from psseg.catalogue.fit_settings import FitSettings
 from psseg.catalogue.fitting import position_covariance
 from psseg.catalogue.positions import local_jacobian
@@ -93,7 +94,7 @@ class Measured:
 
     def rows(self, chosen: NDArray[np.intp]) -> Measured:
         """Give some of the sources, in any order."""
-        return Measured(**{f.name: getattr(self, f.name)[chosen] for f in fields(self)})
+        return taken(self, chosen)
 
 
 def fit_map(
@@ -168,7 +169,7 @@ def fit_map(
             part, x=part.x + columns.start, y=part.y + rows.start, segment=seen[part.segment]
         )
         parts.append(moved.rows(np.flatnonzero(owned[part.segment])))
-    measured = _joined(parts)
+    measured = joined(parts)
     return measured.rows(np.lexsort((measured.segment, measured.added)))
 
 
@@ -321,15 +322,6 @@ def _nothing(n_bands: int) -> Measured:
         failed=np.zeros(0, dtype=bool),
         added=np.zeros(0, dtype=bool),
         segment=np.zeros(0, dtype=np.intp),
-    )
-
-
-def _joined(parts: list[Measured]) -> Measured:
-    return Measured(
-        **{
-            f.name: np.concatenate([getattr(part, f.name) for part in parts])
-            for f in fields(Measured)
-        }
     )
 
 

@@ -9,15 +9,16 @@ Two points have as many parameters as one free Gaussian, so that the better fit 
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from psseg.catalogue.array_rows import joined, taken
 from psseg.catalogue.fit_windows import Window
 from psseg.catalogue.gaussians import fit_gaussians, gaussians, linear_amplitudes
 from psseg.catalogue.radio_canvas import Canvas, noise_units, relative
-from psseg.catalogue.radio_components import Batch, Components, Plane, batches
+from psseg.catalogue.radio_components import POINT, Batch, Components, Plane, batches
 from psseg.catalogue.segment_pixels import SegmentPixels
 from psseg.tiles.beam import FWHM_PER_SIGMA
 
@@ -95,9 +96,9 @@ def with_doubles(plane: Plane, canvas: Canvas, fitted: Components) -> tuple[Comp
     pairs, better = _fitted_pairs(plane, canvas, fitted, chosen)
     kept = np.setdiff1d(np.arange(len(fitted)), chosen[better])
     origin = np.concatenate([kept, np.repeat(chosen[better], 2)])
-    both = _joined(_taken(fitted, kept), _taken(pairs, np.flatnonzero(np.repeat(better, 2))))
+    both = joined([taken(fitted, kept), taken(pairs, np.flatnonzero(np.repeat(better, 2)))])
     order = np.lexsort((-both.amplitude, origin))
-    return _taken(both, order), origin[order]
+    return taken(both, order), origin[order]
 
 
 def _doubtful(fitted: Components) -> Integers:
@@ -114,13 +115,10 @@ def _fitted_pairs(
     pairs = _split(plane, fitted, chosen)
     x, y, amplitude = pairs.x.copy(), pairs.y.copy(), pairs.amplitude.copy()
     better = np.zeros(len(chosen), dtype=bool)
-    to_pixels = np.linalg.cholesky(plane.beam)
     for batch in batches(plane, pairs, np.ones(len(pairs), dtype=bool)):
         number = batch.members[:, 0] // 2
         points, better[number] = _compared(plane, canvas, fitted, chosen[number], pairs, batch)
-        shift = points[..., 1:3] @ to_pixels.T
-        x[batch.members] = batch.column[:, None] + shift[..., 0]
-        y[batch.members] = batch.row[:, None] + shift[..., 1]
+        x[batch.members], y[batch.members] = batch.places(points, plane.beam)
         amplitude[batch.members] = points[..., 0] * pairs.rms[batch.members]
     better &= np.isfinite(plane.at(plane.rms, x, y)).reshape(-1, 2).all(axis=1)
     return replace(pairs, x=x, y=y, amplitude=amplitude), better
@@ -133,12 +131,12 @@ def _split(plane: Plane, fitted: Components, chosen: Integers) -> Components:
     half = FIRST_SEPARATION / 2 * axes[:, :, 0]
     step = np.stack([half, -half], axis=1).reshape(-1, 2) @ np.linalg.cholesky(plane.beam).T
     twice = np.repeat(chosen, 2)
-    double = _taken(fitted, twice)
+    double = taken(fitted, twice)
     return replace(
         double,
         x=double.x + step[:, 0],
         y=double.y + step[:, 1],
-        shape=np.tile((1.0, 0.0, 1.0), (len(twice), 1)),
+        shape=np.tile(POINT, (len(twice), 1)),
         free=np.zeros(len(twice), dtype=bool),
         size=np.ones(len(twice), dtype=np.intp),
     )
@@ -154,16 +152,14 @@ def _compared(
 ) -> tuple[Floats, Bools]:
     """Fit two points and one Gaussian to the same pixels; give the points, and where they win."""
     values, weights = noise_units(plane, canvas, pairs, batch, single[:, None])
-    one = fitted.local(single[:, None], batch.column, batch.row, plane.whitening)
-    one[..., 0] /= fitted.rms[single, None]
+    one = relative(fitted, batch, plane.whitening, single[:, None])
     free = np.ones(one.shape[:2], dtype=bool)
     one, good = fit_gaussians(values, weights, batch.window.grid, one, free, largest=LARGEST_SIGMA)
     two = _best_pair(values, weights, batch.window, relative(pairs, batch, plane.whitening))
     left = _chi2(values, weights, batch.window, two)
     limit = LARGEST_CHI2 + (LARGEST_MISFIT * two[..., 0].max(axis=1)) ** 2
     gain = _chi2(values, weights, batch.window, one) - left
-    apart = np.hypot(*(two[:, 0, 1:3] - two[:, 1, 1:3]).T)
-    blended = (apart > _closest(plane, fitted)) & (apart < LARGEST_SEPARATION)
+    blended = _blended(plane, fitted, two[:, 0, 1:3] - two[:, 1, 1:3])
     clear = two[..., 0].min(axis=1) > LEAST_SNR
     return two, good & (gain > LEAST_GAIN) & (left < limit) & clear & blended
 
@@ -189,10 +185,11 @@ def _chi2(values: Singles, weights: Singles, window: Window, parameters: Floats)
     return (weights * left**2).sum(axis=1) * window.cell / (4 * np.pi)
 
 
-def _closest(plane: Plane, components: Components) -> float:
-    """Give the separation from which on two points are two sources, sigma of the beam."""
-    n_clear = np.count_nonzero(_clear(components))
-    return CLOSEST if n_clear * plane.area > MANY * plane.data.size else CLOSEST_OF_FEW
+def _blended(plane: Plane, components: Components, offset: Floats) -> Bools:
+    """Tell which pairs, (n, 2) apart in units of the beam, may share a segment by chance."""
+    many = np.count_nonzero(_clear(components)) * plane.area > MANY * plane.data.size
+    apart = np.hypot(*offset.T)
+    return (apart > (CLOSEST if many else CLOSEST_OF_FEW)) & (apart < LARGEST_SEPARATION)
 
 
 def _clear(components: Components) -> Bools:
@@ -272,18 +269,6 @@ def _point_pairs(
     members = order[first[count == 2][:, None] + np.arange(2)]
     points = _clear(components) & (components.stretch() < NEARLY_POINT)
     place = np.stack([components.x, components.y], axis=-1)[members] @ plane.whitening.T
-    apart = np.hypot(*(place[:, 0] - place[:, 1]).T)
-    blended = (apart > _closest(plane, components)) & (apart < LARGEST_SEPARATION)
+    blended = _blended(plane, components, place[:, 0] - place[:, 1])
     brighter, fainter = members[points[members].all(axis=1) & blended].T
     return brighter, fainter
-
-
-def _taken(components: Components, index: Integers) -> Components:
-    return Components(**{f.name: getattr(components, f.name)[index] for f in fields(components)})
-
-
-def _joined(one: Components, other: Components) -> Components:
-    names = [f.name for f in fields(one)]
-    return Components(
-        **{name: np.concatenate([getattr(one, name), getattr(other, name)]) for name in names}
-    )

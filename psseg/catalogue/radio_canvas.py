@@ -149,7 +149,9 @@ def noise_units(
     return np.where(blank, 0, values), np.where(blank, 0, batch.weights)
 
 
-def relative(state: Components, batch: Batch, whitening: Floats) -> Floats:
+def relative(
+    state: Components, batch: Batch, whitening: Floats, members: Integers | None = None
+) -> Floats:
     """Give the parameters of a batch.
 
     Parameters
@@ -160,14 +162,17 @@ def relative(state: Components, batch: Batch, whitening: Floats) -> Floats:
         The cutouts.
     whitening : ndarray (2, 2)
         Turns pixel offsets (x, y) into units of the beam.
+    members : ndarray of int (n, k), optional
+        Which of `state` each cutout has; the default is the batch's members.
 
     Returns
     -------
     ndarray (n, k, 6)
         As `Components.local`, the amplitudes over the rms.
     """
-    result = state.local(batch.members, batch.column, batch.row, whitening)
-    result[..., 0] /= state.rms[batch.members[:, :1]]
+    members = batch.members if members is None else members
+    result = state.local(members, batch.column, batch.row, whitening)
+    result[..., 0] /= state.rms[members[:, :1]]
     return result
 
 

@@ -17,12 +17,15 @@ from psseg.catalogue.fit_windows import Window, make_window
 from psseg.catalogue.gaussians import N_PARAMETERS
 from psseg.tiles.beam import FWHM_PER_SIGMA
 
-__all__ = ["Batch", "Components", "Plane", "batches", "whole_groups", "window_pixels"]
+__all__ = ["POINT", "Batch", "Components", "Plane", "batches", "whole_groups", "window_pixels"]
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 Integers = NDArray[np.intp]
 Bools = NDArray[np.bool_]
+
+POINT = (1.0, 0.0, 1.0)
+"""P of a point source."""
 
 POINT_WEIGHT = 0.7
 """Sigma of the weights for sources of about the beam's size, in units of the beam's. The noise is
@@ -164,6 +167,11 @@ class Batch:
     def cutouts(self, image: NDArray[np.float32]) -> Singles:
         """Give the pixels of an image, (n, n_pixels)."""
         return np.take(image, self.pixels)
+
+    def places(self, parameters: Floats, beam: Floats) -> tuple[Floats, Floats]:
+        """Give where parameters (n, k, 6) have their centres, x and y (n, k) in pixels."""
+        x, y = np.moveaxis(parameters[..., 1:3] @ np.linalg.cholesky(beam).T, -1, 0)
+        return np.asarray(self.column[:, None] + x), np.asarray(self.row[:, None] + y)
 
 
 def batches(plane: Plane, components: Components, chosen: Bools) -> Iterator[Batch]:

@@ -22,7 +22,7 @@ from psseg.catalogue.gaussians import (
 )
 from psseg.catalogue.radio_blends import with_doubles
 from psseg.catalogue.radio_canvas import Canvas, noise_units, relative
-from psseg.catalogue.radio_components import Components, Plane, batches, whole_groups
+from psseg.catalogue.radio_components import POINT, Components, Plane, batches, whole_groups
 from psseg.tiles.beam import FWHM_PER_SIGMA
 
 __all__ = ["fit_components", "forced_fluxes"]
@@ -31,9 +31,6 @@ Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 Integers = NDArray[np.intp]
 Bools = NDArray[np.bool_]
-
-POINT = (1.0, 0.0, 1.0)
-"""P of a point source."""
 
 SIZES = (2, 4, 8)
 """Larger windows, in beams; a Gaussian may be twice as large as the last one."""
@@ -193,7 +190,6 @@ def _fitted(plane: Plane, canvas: Canvas, state: Components, chosen: Bools) -> C
     """Fit the groups of the chosen components once."""
     x, y, amplitude = state.x.copy(), state.y.copy(), state.amplitude.copy()
     shape, failed = state.shape.copy(), state.failed.copy()
-    to_pixels = np.linalg.cholesky(plane.beam)
     for batch in batches(plane, state, chosen):
         members = batch.members
         start = relative(state, batch, plane.whitening)
@@ -202,9 +198,7 @@ def _fitted(plane: Plane, canvas: Canvas, state: Components, chosen: Bools) -> C
         fitted, converged = fit_gaussians(
             values, weights, batch.window.grid, start, state.free[members], largest=largest
         )
-        shift = fitted[..., 1:3] @ to_pixels.T
-        x[members] = batch.column[:, None] + shift[..., 0]
-        y[members] = batch.row[:, None] + shift[..., 1]
+        x[members], y[members] = batch.places(fitted, plane.beam)
         amplitude[members] = fitted[..., 0] * state.rms[members[:, :1]]
         shape[members] = fitted[..., 3:]
         moved = np.abs(fitted[..., 1:3] - start[..., 1:3]).max(axis=-1)

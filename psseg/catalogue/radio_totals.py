@@ -12,6 +12,7 @@ import numpy as np
 from astropy.wcs import WCS
 from numpy.typing import NDArray
 
+from psseg.catalogue.array_rows import taken
 from psseg.catalogue.positions import local_jacobian
 from psseg.catalogue.radio_components import Components, Plane
 from psseg.catalogue.radio_fitting import forced_fluxes
@@ -110,7 +111,7 @@ def source_totals(
     to_sky = local_jacobian(wcs, x0, y0)
     step = np.stack([components.x[good] - x0[owner], components.y[good] - y0[owner]], axis=-1)
     position = (to_sky[owner] @ step[..., None])[..., 0]
-    total = combined(replace(_taken(gaussians, good), position=position), owner, n)
+    total = combined(replace(taken(gaussians, good), position=position), owner, n)
     left = pixels.sums(residual) / plane.area
     flux = np.nan_to_num(total.flux) + left
     missing = np.abs(left)
@@ -207,10 +208,6 @@ def _of_pixels(moments: _Moments, to_sky: Floats, flux: Floats) -> SkyGaussians:
         flux=flux,
         flux_error=moments.error,
     )
-
-
-def _taken(gaussians: SkyGaussians, index: Integers) -> SkyGaussians:
-    return SkyGaussians(**{f.name: getattr(gaussians, f.name)[index] for f in fields(gaussians)})
 
 
 def _mixed(one: SkyGaussians, other: SkyGaussians, where: Bools) -> SkyGaussians:
