@@ -178,6 +178,16 @@ def train(
 )  # fmt: skip
 @click.option("--truth", type=FILE, metavar="FILE", help="Truth of the catalogue's sky.")
 @click.option(
+    "--sdc1",
+    type=FILE,
+    metavar="FILE",
+    help="Truth of SKA Science Data Challenge 1: give the challenge's score (needs ska-sdc).",
+)
+@click.option(
+    "--primary-beam", type=FILE, metavar="FILE",
+    help="With --sdc1: primary beam, if the catalogue was made without it.",
+)  # fmt: skip
+@click.option(
     "-n", "--tiles", type=COUNT, help="Simulated tiles; without it, 64 of counts, 16 radio images."
 )
 @click.option(
@@ -204,6 +214,8 @@ def evaluate(
     model: str | None,
     catalogue_: Path | None,
     truth: Path | None,
+    sdc1: Path | None,
+    primary_beam: Path | None,
     output: Path | None,
     overwrite: bool,
     **sky: Any,
@@ -220,18 +232,23 @@ def evaluate(
       psseg evaluate --model fermi-lat --diffuse gll_iem_v07.fits -o scores_on_template
       psseg evaluate --model radio --setup emu --setup vlass -o scores
       psseg evaluate --catalogue sky_0001_catalogue.fits --truth sky_0001_truth.fits
+      psseg evaluate --catalogue sdc1.fits --sdc1 truth_560.txt --primary-beam beam.fits
     """
     from psseg import evaluation
     from psseg.products import check_writable
 
     if output is not None:
         check_writable([output / "scores.json"], overwrite=overwrite)
-    if model and not (catalogue_ or truth):
+    if primary_beam and not sdc1:
+        raise click.UsageError("--primary-beam is for --sdc1")
+    if model and not (catalogue_ or truth or sdc1):
         found = _evaluate_model(model, progress=console.progress, **sky)
-    elif catalogue_ and truth and not model:
+    elif catalogue_ and sdc1 and not (model or truth):
+        found = evaluation.evaluate_sdc1(catalogue_, sdc1, primary_beam=primary_beam)
+    elif catalogue_ and truth and not (model or sdc1):
         found = _evaluate_catalogue(catalogue_, truth)
     else:
-        raise click.UsageError("want either --model, or --catalogue with --truth")
+        raise click.UsageError("want either --model, or --catalogue with --truth or --sdc1")
     console.say(evaluation.describe(found))
     if output is not None:
         files = evaluation.write_evaluation(found, output, overwrite=overwrite)

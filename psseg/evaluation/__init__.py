@@ -16,6 +16,7 @@ from psseg.evaluation.run import (
     write_evaluation,
 )
 from psseg.evaluation.scores import Scores
+from psseg.evaluation.sdc1 import Sdc1Evaluation, evaluate_sdc1
 from psseg.evaluation.text import markdown
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Protocol",
     "RadioEvaluation",
     "Scores",
+    "Sdc1Evaluation",
     "calibrate",
     "calibrate_radio",
     "describe",
@@ -33,6 +35,7 @@ __all__ = [
     "evaluate_catalogue",
     "evaluate_radio",
     "evaluate_radio_file",
+    "evaluate_sdc1",
     "markdown",
     "write_evaluation",
 ]

@@ -32,6 +32,7 @@ from psseg.evaluation.plots import score_figures
 from psseg.evaluation.radio_skies import RadioEvaluation
 from psseg.evaluation.radio_text import radio_markdown
 from psseg.evaluation.scores import Scores, score_tables
+from psseg.evaluation.sdc1 import Sdc1Evaluation, sdc1_markdown
 from psseg.evaluation.skies import SkyPlan, catalogue_sky
 from psseg.evaluation.text import markdown
 from psseg.network.store import Calibration
@@ -70,6 +71,9 @@ class Evaluation:
 
     scores: Scores
     tables: MatchedTables
+
+
+AnyEvaluation = Evaluation | RadioEvaluation | Sdc1Evaluation
 
 
 def evaluate(
@@ -233,15 +237,17 @@ def raw_calibration(candidate_threshold: float = CANDIDATE_SCORE) -> Calibration
     )
 
 
-def describe(evaluation: Evaluation | RadioEvaluation) -> str:
+def describe(evaluation: AnyEvaluation) -> str:
     """Give the scores of an evaluation as Markdown tables."""
     if isinstance(evaluation, Evaluation):
         return markdown(evaluation.scores)
+    if isinstance(evaluation, Sdc1Evaluation):
+        return sdc1_markdown(evaluation.scores)
     return radio_markdown(evaluation.scores)
 
 
 def write_evaluation(
-    evaluation: Evaluation | RadioEvaluation,
+    evaluation: AnyEvaluation,
     folder: str | Path,
     *,
     tables: bool = False,
@@ -251,12 +257,12 @@ def write_evaluation(
 
     Parameters
     ----------
-    evaluation : Evaluation or RadioEvaluation
-        What `evaluate` or `evaluate_radio` gave; there are no figures of radio images.
+    evaluation : Evaluation, RadioEvaluation or Sdc1Evaluation
+        What `evaluate`, `evaluate_radio` or `evaluate_sdc1` gave; of counts with figures.
     folder : str or Path
         Where to; it is made where it is missing.
     tables : bool
-        Also write detections.fits and truths.fits, every row with its match.
+        Also write detections.fits and truths.fits, every row with its match; not of the challenge.
     overwrite : bool
         Whether files that exist may be replaced.
 
@@ -274,7 +280,7 @@ def write_evaluation(
     if isinstance(evaluation, Evaluation):
         for name, figure in score_figures(evaluation.scores, evaluation.tables).items():
             writers[folder / f"{name}.png"] = figure.savefig
-    if tables:
+    if tables and not isinstance(evaluation, Sdc1Evaluation):
         for name in ("detections", "truths"):
             writers[folder / f"{name}.fits"] = getattr(evaluation.tables, name).write
     check_writable(writers, overwrite=overwrite)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from astropy.coordinates import SkyCoord
 from numpy.typing import NDArray
+from scipy.ndimage import map_coordinates
 
 from psseg.errors import PssegError
 from psseg.tiles.headers import find_image, open_fits
@@ -14,7 +18,7 @@ from psseg.tiles.radio_headers import clean_header, sky_wcs
 from psseg.tiles.radio_image import RadioImage
 from psseg.tiles.radio_planes import Grid, Pixels, read_blocks
 
-__all__ = ["LEAST_ATTENUATION", "read_primary_beam"]
+__all__ = ["LEAST_ATTENUATION", "attenuation_at", "read_primary_beam"]
 
 LEAST_ATTENUATION = 0.05
 """Below it nothing is corrected: the image there is noise, and the beam's model not good enough."""
@@ -45,23 +49,59 @@ def read_primary_beam(path: str | Path, image: RadioImage) -> NDArray[np.float32
         not cover the image.
     """
     path = Path(path)
-    grid = Grid(wcs=image.wcs, shape=image.shape)
-    attenuation = np.full(image.shape, np.nan, dtype=np.float32)
+    with _pixels(path) as pixels:
+        attenuation = _on_grid(pixels, Grid(wcs=image.wcs, shape=image.shape))
+    return _checked(attenuation, path.name)
+
+
+def attenuation_at(path: str | Path, places: SkyCoord) -> NDArray[np.float64]:
+    """Read the primary beam at places on the sky.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        As for `read_primary_beam`.
+    places : SkyCoord, shape (n,)
+
+    Returns
+    -------
+    numpy.ndarray, shape (n,)
+        Attenuation, interpolated linearly; NaN where it is too small, blank or unknown.
+
+    Raises
+    ------
+    PssegError
+        As `read_primary_beam` does.
+    """
+    path = Path(path)
+    with _pixels(path) as pixels:
+        attenuation = _checked(_on_grid(pixels, pixels.grid), path.name)
+        x, y = pixels.grid.wcs.world_to_pixel(places)
+    return map_coordinates(attenuation.astype(float), [y, x], order=1, cval=np.nan)
+
+
+@contextmanager
+def _pixels(path: Path) -> Iterator[Pixels]:
+    """Open a primary beam."""
     with open_fits(path) as hdus:
         found = find_image(hdus)
         if found is None:
             raise PssegError(f"{path.name}: no image in it; psseg wants a primary beam (FITS)")
         header = clean_header(found.header, name=path.name, notes=[])
         wcs, mirrored = sky_wcs(header, name=path.name, notes=[])
-        pixels = Pixels(
+        yield Pixels(
             image=found,
             index=read_planes(header, name=path.name, notes=[])[0].index,
             grid=Grid(wcs=wcs, shape=(header["NAXIS2"], header["NAXIS1"])),
             mirrored=mirrored,
         )
-        for block, values in read_blocks(pixels, grid):
-            attenuation[block] = values
-    return _checked(attenuation, path.name)
+
+
+def _on_grid(pixels: Pixels, grid: Grid) -> NDArray[np.float32]:
+    attenuation = np.full(grid.shape, np.nan, dtype=np.float32)
+    for block, values in read_blocks(pixels, grid):
+        attenuation[block] = values
+    return attenuation
 
 
 def _checked(attenuation: NDArray[np.float32], name: str) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ from astropy.io import fits
 from small_radio import noise, write_radio
 
 from psseg.errors import PssegError
-from psseg.tiles.primary_beam import read_primary_beam
+from psseg.tiles.primary_beam import attenuation_at, read_primary_beam
 from psseg.tiles.radio_files import read_radio_image
 
 
@@ -73,3 +73,12 @@ def test_a_table_is_refused(image, tmp_path):
     fits.HDUList([fits.PrimaryHDU(), table]).writeto(tmp_path / "pb.fits")
     with pytest.raises(PssegError, match=r"pb\.fits: no image in it"):
         read_primary_beam(tmp_path / "pb.fits", image)
+
+
+def test_at_places_on_the_sky(image, tmp_path):
+    path = write_radio(tmp_path / "pb.fits", attenuation(), BUNIT=None)
+    places = image.pixel_to_sky(np.array([10.0, 20.5, -30.0]), np.array([12.0, 30.0, 5.0]))
+    inside, between, outside = attenuation_at(path, places)
+    assert inside == pytest.approx(attenuation()[12, 10])
+    assert between == pytest.approx(attenuation()[30, 20:22].mean(), rel=1e-3)
+    assert np.isnan(outside)
