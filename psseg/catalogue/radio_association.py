@@ -147,10 +147,10 @@ def associated_segments(
         density = density or _density(shapes, image.frequencies[0], area)
         crowd = density.brighter_than(shapes.jansky) * scale**2
         touching = _bridges(pixels, segments, shapes, crowd, planes.data[0], source_probability)
-        joined = _join(pixels, segments, np.concatenate([touching, _neighbours(shapes, crowd)]))
-        if joined.n_labels == segments.n_labels:
+        links = np.concatenate([touching, _neighbours(shapes, crowd)])
+        if not len(links):
             break
-        segments = joined
+        segments = _join(pixels, segments, links)
     return segments
 
 
@@ -269,13 +269,14 @@ def _borders(
     The place in between, (n, 2) as (x, y), the probability and the significance.
     """
     n_y, n_x = segments.shape
-    owner = np.full(segments.shape, -1, dtype=np.int32)
-    owner[pixels.rows, pixels.columns] = pixels.owner
+    owner = np.full(segments.max_label + 1, -1)
+    owner[segments.labels] = np.arange(segments.n_labels)
     parts = []
     for down, right in STEPS:
         row, column = pixels.rows + down, pixels.columns + right
         inside = (row < n_y) & (column >= 0) & (column < n_x)
-        other = np.where(inside, owner[np.where(inside, row, 0), np.where(inside, column, 0)], -1)
+        label = segments.data[np.where(inside, row, 0), np.where(inside, column, 0)]
+        other = owner[np.where(inside, label, 0)]
         border = np.flatnonzero((other >= 0) & (other != pixels.owner))
         pair = np.sort(np.stack([pixels.owner[border], other[border]]), axis=0)
         here = pixels.rows[border], pixels.columns[border]

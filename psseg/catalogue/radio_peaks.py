@@ -137,12 +137,16 @@ def _local_maxima(
     height: NDArray[np.float32],
 ) -> NDArray[np.bool_]:
     """Tell which pixels are higher than their eight neighbours, in a segment or not."""
-    signal = np.pad(plane - mean, 1, constant_values=np.nan)
-    place = (rows + 1) * signal.shape[1] + columns + 1
-    top = np.isfinite(height)
+    left = np.flatnonzero(np.isfinite(height))
     for down, right in _NEIGHBOURS:
-        there = signal.take(place + (down * signal.shape[1] + right))
-        top &= ~(there >= height if (down, right) < (0, 0) else there > height)
+        y, x, here = rows[left] + down, columns[left] + right, height[left]
+        inside = (y >= 0) & (y < plane.shape[0]) & (x >= 0) & (x < plane.shape[1])
+        y, x = np.where(inside, y, 0), np.where(inside, x, 0)
+        there = plane[y, x] - mean[y, x]
+        lower = there >= here if (down, right) < (0, 0) else there > here
+        left = left[~(inside & lower)]
+    top = np.zeros(len(height), dtype=bool)
+    top[left] = True
     return top
 
 

@@ -103,6 +103,7 @@ def find_segments(
     _check(source_probability, mask, threshold=threshold, grow=grow, prominence=prominence)
     radius = psf_radius / pixel_scale
     separation = (psf_radius if min_separation is None else min_separation) / pixel_scale
+    disc = _disc(radius)
     segments = np.zeros(source_probability.shape, dtype=np.int32)
     n_basins = 0
     for window, own in _busy_windows(
@@ -110,7 +111,7 @@ def find_segments(
     ):
         scores, valid = _scores(source_probability, mask, window)
         candidates = _holding((scores >= grow * threshold) & own, scores >= threshold)
-        smooth = _smoothed(scores, valid, radius)
+        smooth = _smoothed(scores, valid, disc)
         basins = _basins(smooth, candidates)
         merged = _merged(basins, smooth, prominence=prominence, separation=separation)
         kept = _without_faint(merged, scores, threshold)
@@ -238,10 +239,9 @@ def _holding(pixels: NDArray[np.bool_], bright: NDArray[np.bool_]) -> NDArray[np
 
 
 def _smoothed(
-    scores: NDArray[np.floating], valid: NDArray[np.bool_], radius: float
+    scores: NDArray[np.floating], valid: NDArray[np.bool_], disc: NDArray[np.float64]
 ) -> NDArray[np.floating]:
     """Mean over the valid pixels of a disc, so that neither edges nor blanks look like a waist."""
-    disc = _disc(radius)
     share = convolve(valid.astype(scores.dtype), disc, mode="constant")
     smooth = convolve(scores, disc, mode="constant")
     smooth /= np.maximum(share, disc.max(), dtype=scores.dtype)

@@ -104,7 +104,6 @@ def network_planes(image: RadioImage, noise: Noise) -> NetworkPlanes:
     if noise.rms.shape != image.planes.shape:
         raise PssegError(f"noise: want shape {image.planes.shape}, got {noise.rms.shape}")
     zoom = network_zoom(image)
-    y, x = (_lanczos_weights(n, zoom) for n in image.shape)
     mask = _resample_mask(image.mask, zoom)
     planes = NetworkPlanes(
         data=np.zeros((3, *mask.shape), dtype=np.float32),  # absent planes take no memory
@@ -115,7 +114,7 @@ def network_planes(image: RadioImage, noise: Noise) -> NetworkPlanes:
     )
     for index, read in _significances(image, noise):
         data = planes.data[index]
-        for rows, values in _strips(read, y, x):
+        for rows, values in _on_network_grid(read, image.shape, zoom):
             data[rows] = values
         data[mask] = 0
         if zoom != 1:
@@ -239,6 +238,18 @@ def _filled(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.nan_to_num(values, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
 
 
+def _on_network_grid(
+    read: ReadRows, shape: tuple[int, int], zoom: float
+) -> Iterator[tuple[slice, NDArray]]:
+    """Give a plane strip by strip, resampled where need be."""
+    if zoom != 1:
+        yield from _strips(read, *(_lanczos_weights(n, zoom) for n in shape))
+        return
+    for start in range(0, shape[0], _STRIP):
+        rows = slice(start, min(start + _STRIP, shape[0]))
+        yield rows, read(rows)
+
+
 def _rows(values: NDArray, rows: slice) -> NDArray:
     return values[rows]
 
@@ -289,8 +300,6 @@ def _nearest(n: int, zoom: float) -> NDArray[np.intp]:
 
 
 def _lanczos_weights(n: int, zoom: float) -> sparse.csr_array:
-    if zoom == 1:
-        return sparse.eye_array(n, dtype=np.float32, format="csr")
     return _weights(n, _length(n, zoom), zoom, _lanczos, 3, least=0.5)
 
 

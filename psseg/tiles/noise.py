@@ -265,14 +265,16 @@ def _without_sources(
     blank = np.isnan(samples)
     y, x = _sample_places(samples.shape, numbers)
     rms, mean = _measure_boxes(samples, numbers)
+    left_out = None if listed is None else _dilate(listed, beam)
     for _ in range(_ROUNDS):
         snr = seen - _interpolate(mean, y, x)
         snr /= _interpolate_log(rms, y, x)
         if signed:
             np.abs(snr, out=snr)
-        left_out = snr > _SOURCE_SNR if listed is None else listed
+        if listed is None:
+            left_out = _dilate(snr > _SOURCE_SNR, beam)
         samples[:] = seen
-        samples[blank | _dilate(left_out, beam)] = np.nan
+        samples[blank | left_out] = np.nan
         measured = _measure_boxes(samples, numbers, mean)
         if np.isfinite(measured[0]).all():  # else sources are everywhere
             rms, mean = measured
