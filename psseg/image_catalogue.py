@@ -61,6 +61,10 @@ PROMINENCE = 0.02
 were told apart at 1 to 1.5 beams and 1 % fewer found above S/N 7, no fewer in pieces."""
 
 
+REACHED_SCORE = 0.125
+"""Segments reach out to pixels of this score."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ImageCatalogue:
     """What a radio image was found to hold.
@@ -314,9 +318,11 @@ def _find_segments(
     """Group pixels on the network's grid, in units of its pixels, and the pieces of one source."""
     major, minor, _ = beam_pixels(image, planes)
     source_probability = 1 - probabilities[0]
+    threshold = model.calibration.candidate_threshold
     segments = find_segments(
         source_probability,
-        threshold=model.calibration.candidate_threshold,
+        threshold=threshold,
+        grow=min(REACHED_SCORE / threshold, 1.0),
         pixel_scale=1.0,
         psf_radius=CORE_RADIUS * np.sqrt(major * minor),
         mask=planes.mask,

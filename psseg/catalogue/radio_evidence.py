@@ -31,6 +31,12 @@ TYPICAL_RESIDUAL = 0.5
 
 RESIDUAL_RANGE = 0.1, 10.0
 
+SNR_RANGE = 2.0, 8.0
+"""Below it nothing is found, above it noise never peaks as high."""
+
+TYPICAL_AREA = 18.0
+"""Of the beam, in pixels of the network: one of 4 pixels FWHM, which images are resampled to."""
+
 FADING = 2.0
 """Beams over which what a bright source leaves around it falls by a factor e."""
 
@@ -60,7 +66,8 @@ def radio_evidence(measured: QTable, image: RadioImage) -> Floats:
     Of two detections of one score and one S/N, that is more often real which is as large as the
     beam, holds few pixels, is what was fitted to it, and has neither a brighter neighbour nor a
     hole beside it. Where there are few sources and many beams, a low S/N is more often noise.
-    Outside its range a number says no more than at the end of it.
+    Where the beam has few pixels, the score says less and the S/N more. Outside its range a number
+    says no more than at the end of it.
 
     Parameters
     ----------
@@ -71,12 +78,14 @@ def radio_evidence(measured: QTable, image: RadioImage) -> Floats:
 
     Returns
     -------
-    ndarray, shape (n_sources, 7)
+    ndarray, shape (n_sources, 10)
         Four logarithms: of the fitted solid angle over the beam's (0 where there is no fit), of the
         number of the network's pixels in the segment, of the rms of the residuals over the local
         noise, and of how many times brighter a neighbour is, less its distance in units of two
         beams, of the neighbour for which this is most, and not less than 0. Then a number below 0
-        where noise may peak as high, and 1 for each flag of `TELLING_FLAGS` that is raised.
+        where noise may peak as high, 1 for each flag of `TELLING_FLAGS` that is raised, the S/N,
+        the logarithm of the beam's area in the network's pixels over `TYPICAL_AREA`, and the
+        product of both.
 
     Notes
     -----
@@ -95,7 +104,8 @@ def radio_evidence(measured: QTable, image: RadioImage) -> Floats:
     ]
     flags = [np.bitwise_and(measured["Flags"], flag) > 0 for flag in TELLING_FLAGS]
     compared = _outshone(measured, image), _drowned(measured, image)
-    return np.column_stack([*map(np.log, numbers), *compared, *flags])
+    sampled = _snr_by_sampling(measured, image)
+    return np.column_stack([*map(np.log, numbers), *compared, *flags, *sampled])
 
 
 def _outshone(measured: QTable, image: RadioImage) -> Floats:
@@ -110,6 +120,14 @@ def _outshone(measured: QTable, image: RadioImage) -> Floats:
     np.fmax.at(result, one, brighter - faded)
     np.fmax.at(result, other, -brighter - faded)
     return result
+
+
+def _snr_by_sampling(measured: QTable, image: RadioImage) -> tuple[Floats, Floats, Floats]:
+    """Give the S/N, how finely the network sees the beam, and the product."""
+    snr = np.clip(np.nan_to_num(np.asarray(measured["SNR"], dtype=float)), *SNR_RANGE)
+    area = image.beams[0].area(image.pixel_scale) * network_zoom(image) ** 2
+    fineness = np.full(len(snr), np.log(area / TYPICAL_AREA))
+    return snr, fineness, snr * fineness
 
 
 def _drowned(measured: QTable, image: RadioImage) -> Floats:

@@ -44,8 +44,9 @@ RELIABILITY = 0.97
 MARGIN = 0.005
 """Added to it: a threshold tuned on some images does a little worse on the next."""
 
-CANDIDATE_SCORE = 0.25
-"""Score that the pixels of a candidate have while a model is calibrated."""
+CANDIDATE_SCORE = 0.4
+"""Score of the brightest pixel of a candidate. With 0.25 there were 44 more among 20 400 real
+detections, and in images with few sources almost twice as many candidates."""
 
 RANGE_MARGIN = 0.2
 """How far beyond the range of the simulated images another may lie, as a share of that range: a few

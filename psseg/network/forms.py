@@ -8,9 +8,10 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from psseg.network.unet import BELOW, NORMALISED, build_network, build_plane_network
+from psseg.network.plane_unet import build_plane_network, plane_network_size
+from psseg.network.unet import BELOW, NORMALISED, build_network, network_size
 
-__all__ = ["class_maps", "fold_normalisation", "quick_form"]
+__all__ = ["class_maps", "fold_normalisation", "has_quick_form", "quick_form"]
 
 
 def fold_normalisation(network: keras.Model, folded: keras.Model) -> keras.Model:
@@ -47,7 +48,7 @@ def _fold(kernel: np.ndarray, normalisation: layers.BatchNormalization) -> list[
 
 
 @lru_cache(maxsize=2)
-def quick_form(network: keras.Model) -> keras.Model:
+def quick_form(network: keras.Model, planes: tuple[int, ...] | None = None) -> keras.Model:
     """Give a trained network in a form that labels a third faster.
 
     On the way up, pixels are repeated and then convolved by 3 × 3 weights (trained transposed
@@ -59,39 +60,54 @@ def quick_form(network: keras.Model) -> keras.Model:
     ----------
     network : keras.Model
         A trained network.
+    planes : tuple of int, optional
+        Of a network for radio planes: those that the result takes. The others were not observed.
 
     Returns
     -------
     keras.Model
-        With the same output, to rounding; `network` itself if it has normalisation or is none of
-        `psseg.network.unet`.
+        With the same output, to rounding; `network` itself if `has_quick_form` says no.
     """
-    trained = {layer.name: layer for layer in network.layers}
-    if "rise0" not in trained or "up0a" + NORMALISED in trained:
+    if not has_quick_form(network):
         return network
-    quick = _built_like(network, trained)
+    trained = {layer.name: layer for layer in network.layers}
+    n_planes = network.inputs[0].shape[-1]
+    taken = range(n_planes) if planes is None else planes
+    quick = _built_like(network, len(taken))
+    channels = [*taken, *(n_planes + plane for plane in taken)] if planes else None
     for layer in quick.layers:
         if layer.weights:
-            layer.set_weights(_quick_weights(layer, trained))
+            layer.set_weights(_quick_weights(layer, trained, channels))
     return quick
 
 
-def _built_like(network: keras.Model, trained: dict[str, layers.Layer]) -> keras.Model:
+def has_quick_form(network: keras.Model) -> bool:
+    """Tell whether a network is built as this package builds them, without normalisation."""
+    named = {layer.name: layer for layer in network.layers}
+    if "rise0" not in named or "up0a" + NORMALISED in named:
+        return False
+    return len(network.outputs) > 1 or named["down0a"].strides == (2, 2)
+
+
+def _built_like(network: keras.Model, n_planes: int) -> keras.Model:
     """Build the quick form of a network, untrained."""
-    n_planes = network.inputs[0].shape[-1]
-    filters, depth = trained["down0a"].filters, sum(name.startswith("rise") for name in trained)
-    size = {"filters": filters, "depth": depth, "normalise": False, "quick": True}
-    if "background" in trained:
-        return build_network(n_bands=n_planes, **size)
-    return build_plane_network(n_planes=n_planes, **size)
+    if len(network.outputs) > 1:
+        size = network_size(network)
+        return build_network(n_bands=n_planes, normalise=False, quick=True, **size)
+    size = plane_network_size(network)
+    return build_plane_network(n_planes=n_planes, normalise=False, quick=True, **size)
 
 
-def _quick_weights(layer: layers.Layer, trained: dict[str, layers.Layer]) -> list[np.ndarray]:
-    """Give the weights of a layer of the quick form."""
+def _quick_weights(
+    layer: layers.Layer, trained: dict[str, layers.Layer], channels: list[int] | None
+) -> list[np.ndarray]:
+    """Give the weights of a layer of the quick form; of the first one, for some input channels."""
     kernel, *bias = trained[layer.name.removesuffix(BELOW)].get_weights()
+    if layer.name == "down0a" and channels is not None:
+        return [kernel[:, :, channels], *bias]
     if layer.name.endswith(BELOW):
         return [_of_repeated_pixels(kernel[:, :, -layer.filters :])]
-    return [kernel[:, :, : layer.kernel.shape[2]], *bias]
+    return [kernel[..., : layer.kernel.shape[-2], :], *bias]
 
 
 def _of_repeated_pixels(kernel: np.ndarray) -> np.ndarray:

@@ -39,7 +39,7 @@ class PlaneBatches(keras.utils.PyDataset):
         varied: bool = True,
         first_epoch: int = 0,
     ) -> None:
-        super().__init__(workers=1, use_multiprocessing=False, max_queue_size=8)
+        super().__init__(workers=2, use_multiprocessing=False, max_queue_size=8)
         self._tiles, self._index, self._batch_size = tiles, np.asarray(index), batch_size
         self._seed, self._varied, self._epoch = seed, varied, first_epoch
         self._order = self._index

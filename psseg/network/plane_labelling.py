@@ -11,7 +11,7 @@ from keras import ops
 from numpy.typing import NDArray
 
 from psseg.network.context import N_CONTEXT, map_context
-from psseg.network.forms import class_maps, quick_form
+from psseg.network.forms import class_maps, has_quick_form, quick_form
 from psseg.network.store import Model
 from psseg.network.unet import DEEPEST, network_reach
 from psseg.progress import Progress
@@ -62,16 +62,21 @@ def label_planes(
     halo = network_reach(pooled=False)
     spans = (overlapping_spans(n, core=core, margin=halo, grid=GRID) for n in shape)
     windows = list(itertools.product(*spans))
+    chosen = _planes_to_take(planes, model.network)
+    present = planes.present[list(chosen)]
     for (rows, y), (columns, x) in Progress(windows, unit="window", disable=not progress):
         bounds = y.start, _on_grid(y.stop), x.start, _on_grid(x.stop)
         seen = ~cut_window(planes.mask, bounds, fill=True)
-        inputs = [cut_window(planes.data, bounds, fill=0), seen, planes.present, context]
-        runner = _for_shape(model.network, seen.shape)
-        found = runner.predict_on_batch([part[None].astype(np.float32) for part in inputs])[0]
+        data = [cut_window(planes.data[number], bounds, fill=0) for number in chosen]
+        inputs = [np.stack(data), seen, present, context]
+        runner = _for_shape(model.network, seen.shape, chosen)
+        batch = [part[None].astype(np.float32, copy=False) for part in inputs]
+        found = runner.predict_on_batch(batch)[0]
         inner = found[:, rows.start - y.start : rows.stop - y.start]
         inner = inner[..., columns.start - x.start : columns.stop - x.start]
         probabilities[:, rows, columns] = inner
-    np.copyto(probabilities, np.nan, where=planes.mask)
+    if planes.mask.any():
+        np.copyto(probabilities, np.nan, where=planes.mask)
     return probabilities
 
 
@@ -79,13 +84,21 @@ def _on_grid(end: int) -> int:
     return -(-end // GRID) * GRID
 
 
+def _planes_to_take(planes: NetworkPlanes, network: keras.Model) -> tuple[int, ...]:
+    """Name the planes that are worked on: those that there are, if the network can do without."""
+    if has_quick_form(network):
+        return tuple(np.flatnonzero(planes.present).tolist())
+    return tuple(range(len(planes.present)))
+
+
 @lru_cache(maxsize=4)
-def _for_shape(network: keras.Model, shape: tuple[int, int]) -> keras.Model:
+def _for_shape(
+    network: keras.Model, shape: tuple[int, int], chosen: tuple[int, ...]
+) -> keras.Model:
     """Wrap the network for windows of one shape: maps in, where they are seen, maps out."""
-    n_planes = network.inputs[0].shape[-1]
-    shapes = (n_planes, *shape), shape, (n_planes,), (N_CONTEXT,)
+    shapes = (len(chosen), *shape), shape, (len(chosen),), (N_CONTEXT,)
     inputs = [keras.Input(shape, batch_size=1) for shape in shapes]
     planes, seen, present, context = inputs
     there = seen[..., None] * present[:, None, None]
-    logits = quick_form(network)([ops.transpose(planes, (0, 2, 3, 1)), there, context])
+    logits = quick_form(network, chosen)([ops.transpose(planes, (0, 2, 3, 1)), there, context])
     return keras.Model(inputs, class_maps(logits))

@@ -11,7 +11,8 @@ import keras
 from psseg.network.batches import TileBatches
 from psseg.network.losses import background_loss, source_weighted
 from psseg.network.plane_batches import PlaneBatches
-from psseg.network.unet import build_network, build_plane_network
+from psseg.network.plane_unet import build_plane_network
+from psseg.network.unet import build_network
 from psseg.sky.radio_training_set import simulate_radio_training_tiles
 from psseg.sky.training_set import simulate_training_tiles
 from psseg.survey.survey import AnySurvey
@@ -59,7 +60,7 @@ def recipe_for(survey: AnySurvey) -> Recipe:
         batches=PlaneBatches,
         build=lambda **size: build_plane_network(n_planes=survey.n_bands, **size),
         losses=_class_loss,
-        defaults={"filters": 12, "epochs": 5, "normalised_epochs": 2},
+        defaults={},
     )
 
 

@@ -1,21 +1,30 @@
-"""The networks: plain U-Nets.
-
-That for counts gives classes and expected background, that for radio planes classes alone.
+"""The network for counts: a plain U-Net that gives classes and expected background.
 
 Ronneberger, Fischer & Brox (2015, arXiv:1505.04597), with padded convolutions, so that every pixel
 of the input gets a label. Written in `keras.ops` and stock layers alone: it trains under any Keras
-backend, and its file loads in Keras's safe mode.
+backend, and its file loads in Keras's safe mode. `psseg.network.plane_unet` builds on it.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import keras
 from keras import layers, ops
 
 from psseg.errors import PssegError
-from psseg.network.context import N_CONTEXT
 
-__all__ = ["BELOW", "NORMALISED", "build_network", "build_plane_network", "network_reach"]
+__all__ = [
+    "BELOW",
+    "DEEPEST",
+    "NORMALISED",
+    "build_network",
+    "check_depth",
+    "compressed",
+    "network_reach",
+    "network_size",
+    "u_net",
+]
 
 POOL = 16
 """Side of the squares, pixels, over which counts are averaged to scale input and output."""
@@ -70,88 +79,85 @@ def build_network(
     PssegError
         If the network would be too deep.
     """
-    _check_depth(depth)
+    check_depth(depth)
     counts = keras.Input((None, None, n_bands), name="counts")
     present = keras.Input((None, None, n_bands), name="present")
     mean = _local_mean(counts, present)
     scaled = _scale_input(counts, present, mean)
-    x = _u_net(scaled, filters, depth, normalise=normalise, quick=quick)
+    widths = [filters * times for times in WIDTHS[: depth + 1]]
+    first = _convolution(scaled, widths[0], "down0a", normalise)
+    x = u_net(first, widths, normalise=normalise, quick=quick)
     logits = layers.Conv2D(4, 1, name="class_logits")(x)
     ratio = layers.Conv2D(n_bands, 1, kernel_initializer="zeros", name="background_ratio")(x)
     background = layers.Multiply(name="background")([ops.exp(ops.clip(ratio, -8, 8)), mean])
     return keras.Model([counts, present], [logits, background], name="psseg")
 
 
-def build_plane_network(
-    *,
-    n_planes: int,
-    filters: int = 16,
-    depth: int = 4,
-    normalise: bool = True,
-    quick: bool = False,
-) -> keras.Model:
-    """Build the untrained network for radio planes in units of their noise.
-
-    Inputs are ``planes`` and ``present`` (1 where a plane was observed at a pixel, else 0), both
-    ``(n_y, n_x, n_planes)`` with sides divisible by ``2**depth``, and ``context``, `N_CONTEXT`
-    numbers. The output is ``class_logits`` ``(n_y, n_x, 4)``.
-
-    Parameters
-    ----------
-    n_planes : int
-        Number of planes.
-    filters, depth, normalise, quick
-        As for :func:`build_network`.
-
-    Returns
-    -------
-    keras.Model
-
-    Raises
-    ------
-    PssegError
-        If the network would be too deep.
-    """
-    _check_depth(depth)
-    planes = keras.Input((None, None, n_planes), name="planes")
-    present = keras.Input((None, None, n_planes), name="present")
-    context = keras.Input((N_CONTEXT,), name="context")
-    everywhere = ops.reshape(context, (-1, 1, 1, N_CONTEXT)) * ops.ones_like(planes[..., :1])
-    x = layers.Concatenate()([_compressed(planes) * present, present, everywhere])
-    x = _u_net(x, filters, depth, normalise=normalise, quick=quick)
-    logits = layers.Conv2D(4, 1, name="class_logits")(x)
-    return keras.Model([planes, present, context], logits, name="psseg")
+def network_size(network: keras.Model) -> dict[str, int]:
+    """Give the `filters` and `depth` that a network was built with."""
+    depth = sum(layer.name.startswith("rise") for layer in network.layers)
+    return {"filters": network.get_layer("down0a").filters, "depth": depth}
 
 
-def _check_depth(depth: int) -> None:
+def check_depth(depth: int) -> None:
+    """Raise `PssegError` for a network that is deeper than labelling is laid out for."""
     if not 1 <= depth <= DEEPEST:
         raise PssegError(f"depth of the network is {depth}, want 1 to {DEEPEST}")
 
 
-def _u_net(
-    x: keras.KerasTensor, filters: int, depth: int, *, normalise: bool, quick: bool
+def u_net(
+    first: keras.KerasTensor,
+    widths: Sequence[int],
+    *,
+    normalise: bool,
+    quick: bool,
+    brief_end: bool = False,
 ) -> keras.KerasTensor:
-    """From scaled input to the features of the last level."""
-    skips = []
-    for level in range(depth):
-        x = _convolutions(x, filters * WIDTHS[level], f"down{level}", normalise)
-        skips.append(x)
-        x = layers.MaxPooling2D()(x)
-    x = _convolutions(x, filters * WIDTHS[depth], "bottom", normalise)
-    for level in reversed(range(depth)):
-        width = filters * WIDTHS[level]
-        x = layers.Conv2D(width, 1, name=f"rise{level}")(x)
-        if quick:
-            x = _joined_quickly(skips[level], x, width, f"up{level}a")
-            x = _convolution(x, width, f"up{level}b", normalise)
-        else:
-            x = layers.Concatenate()([skips[level], layers.UpSampling2D()(x)])
-            x = _convolutions(x, width, f"up{level}", normalise)
+    """Go down from the features of the first level, and up again.
+
+    Parameters
+    ----------
+    first : keras.KerasTensor
+        Features of the first level: on the way down it has one convolution, the caller's; one more
+        costs most there.
+    widths : sequence of int
+        Filters of each level, the first included.
+    normalise, quick
+        As for :func:`build_network`.
+    brief_end : bool
+        One convolution instead of two in the first level on the way up.
+
+    Returns
+    -------
+    keras.KerasTensor
+        Features of the first level, that many.
+    """
+    skips, below = [first], len(widths) - 1
+    for level, width in enumerate(widths[1:], start=1):
+        name = f"down{level}" if level < below else "bottom"
+        x = layers.MaxPooling2D()(skips[-1])
+        x = _convolution(x, width, name + "a", normalise)
+        skips.append(_convolution(x, width, name + "b", normalise))
+    x = skips.pop()
+    for level in reversed(range(below)):
+        join = _joined_quickly if quick else _joined
+        x = layers.Conv2D(widths[level], 1, name=f"rise{level}")(x)
+        x = join(skips[level], x, widths[level], f"up{level}a", normalise)
+        if level or not brief_end:
+            x = _convolution(x, widths[level], f"up{level}b", normalise)
     return x
 
 
+def _joined(
+    skip: keras.KerasTensor, below: keras.KerasTensor, filters: int, name: str, normalise: bool
+) -> keras.KerasTensor:
+    """Convolve what comes from the side and what comes from below, its pixels repeated."""
+    x = layers.Concatenate()([skip, layers.UpSampling2D()(below)])
+    return _convolution(x, filters, name, normalise)
+
+
 def _joined_quickly(
-    skip: keras.KerasTensor, below: keras.KerasTensor, filters: int, name: str
+    skip: keras.KerasTensor, below: keras.KerasTensor, filters: int, name: str, _: bool
 ) -> keras.KerasTensor:
     """Convolve what comes from the side, and what comes from below as it is before repeating."""
     beside = layers.Conv2D(filters, 3, padding="same", name=name)(skip)
@@ -162,12 +168,12 @@ def _joined_quickly(
 
 
 def network_reach(depth: int = DEEPEST, *, pooled: bool = True) -> int:
-    """How far, in pixels, an output pixel can see: the least width of a halo.
+    """How far, in pixels, a square of 16 output pixels can see: the least width of a halo.
 
     Two 3×3 convolutions per level going down and up see 2 pixels of that level each way; the
     local mean, if the network has one (`pooled`), sees at most two of its squares. Rounded up to
-    the grid of the pooling: 128 at depth 4, where a pixel sees 125 at most, the squares it falls
-    into counted in.
+    the grid of the pooling: 128 at depth 4, where even a single pixel sees 125 at most; without the
+    local mean 96, where a square sees 92 at most.
 
     Examples
     --------
@@ -190,22 +196,13 @@ def _scale_input(
     counts: keras.KerasTensor, present: keras.KerasTensor, mean: keras.KerasTensor
 ) -> keras.KerasTensor:
     """Excess over the local mean in units of its noise, compressed; the mean; what is there."""
-    excess = _compressed((counts - mean) / ops.sqrt(mean + 0.1)) * present
+    excess = compressed((counts - mean) / ops.sqrt(mean + 0.1)) * present
     return layers.Concatenate()([excess, 0.25 * ops.log(mean), present])
 
 
-def _compressed(x: keras.KerasTensor) -> keras.KerasTensor:
-    """Inverse hyperbolic sine, written out: TensorFlow's own takes three times as long."""
+def compressed(x: keras.KerasTensor) -> keras.KerasTensor:
+    """Give the inverse hyperbolic sine, written out: TensorFlow's takes three times as long."""
     return ops.sign(x) * ops.log(ops.abs(x) + ops.sqrt(ops.square(x) + 1))
-
-
-def _convolutions(
-    x: keras.KerasTensor, filters: int, name: str, normalise: bool
-) -> keras.KerasTensor:
-    """Two convolutions; one alone on the way down at full resolution, where they cost most."""
-    for part in ("a",) if name == "down0" else ("a", "b"):
-        x = _convolution(x, filters, name + part, normalise)
-    return x
 
 
 def _convolution(

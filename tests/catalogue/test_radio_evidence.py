@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from astropy import units as u
 from astropy.table import QTable
 from radio_tables import ARCSEC, BEAM, field_image
@@ -36,7 +37,8 @@ def evidence(**options):
 
 
 def test_a_lone_point_with_the_noise_as_residual_says_only_how_many_pixels_it_has():
-    np.testing.assert_allclose(evidence(), [[0, np.log(20 * ZOOM**2), 0, 0, 0, 0, 0]], atol=1e-9)
+    np.testing.assert_allclose(evidence()[:, 1:2], np.log(20 * ZOOM**2), atol=1e-9)
+    np.testing.assert_allclose(evidence()[:, [0, 2, 3, 4, 5, 6]], 0, atol=1e-9)
 
 
 def test_sizes_and_residuals_count_by_their_logarithm():
@@ -73,9 +75,22 @@ def test_low_significance_counts_where_there_are_few_sources_and_many_beams():
 
 def test_failed_fits_and_holes_count():
     flags = RadioFlag.FIT_FAILED, RadioFlag.NEGATIVE_NEIGHBOUR, RadioFlag.EDGE
-    failed, hole, edge = (evidence(flags=flag)[0, 5:].tolist() for flag in flags)
+    failed, hole, edge = (evidence(flags=flag)[0, 5:7].tolist() for flag in flags)
     assert (failed, hole, edge) == ([1, 0], [0, 1], [0, 0])
 
 
 def test_nothing_is_measured_on_an_empty_image():
-    assert evidence(n=0).shape == (0, 7)
+    assert evidence(n=0).shape == (0, 10)
+
+
+def test_significance_counts_between_what_is_never_found_and_what_noise_never_reaches():
+    assert evidence(n=4, snr=[np.nan, 1.0, 5.0, 50.0])[:, 7].tolist() == [2, 2, 5, 8]
+
+
+@pytest.mark.parametrize(("fwhm", "seen"), [(10.0, 4.0), (5.0, 5.0), (2.5, 2.5)])
+def test_significance_counts_by_how_many_pixels_of_the_beam_the_network_sees(fwhm, seen):
+    image = field_image(beam=(fwhm, fwhm, 0.0))
+    snr, fineness, product = radio_evidence(measured(snr=5.0), image)[0, 7:]
+    area = np.pi / (4 * np.log(2)) * seen**2
+    np.testing.assert_allclose(fineness, np.log(area / 18))
+    np.testing.assert_allclose(product, snr * fineness)

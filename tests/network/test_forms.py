@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from psseg.network.forms import fold_normalisation, quick_form
-from psseg.network.unet import build_network, build_plane_network
+from psseg.network.plane_unet import build_plane_network
+from psseg.network.unet import build_network, u_net
 
 SIZES = [(2, 2), (3, 4)]
 
@@ -53,8 +54,29 @@ def test_the_quick_form_of_a_plane_network_says_the_same(draw_weights):
     assert_same(network, quick_form(network), inputs, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("taken", [(0,), (0, 2), (0, 1, 2)])
+def test_planes_that_were_not_observed_can_be_left_out(draw_weights, taken):
+    network = build_plane_network(n_planes=3, filters=2, depth=3, normalise=False)
+    draw_weights(network, seed=1)
+    planes, context = draw((2, 48, 32, 3)) - 3, draw((2, network.inputs[2].shape[-1]))
+    present = np.zeros_like(planes)
+    present[..., list(taken)] = draw((2, 48, 32, 1), seed=2) > 1
+    seen = [array[..., list(taken)] for array in (planes, present)]
+    whole = network.predict_on_batch([planes, present, context])
+    found = quick_form(network, taken).predict_on_batch([*seen, context])
+    np.testing.assert_allclose(found, whole, rtol=1e-4, atol=1e-5)
+
+
 def test_a_normalised_network_stays_as_it_is(random_network):
     network = random_network(normalise=True)
+    assert quick_form(network) is network
+
+
+def test_a_plane_network_from_the_full_resolution_down_stays_as_it_is():
+    planes = keras.Input((None, None, 3))
+    first = keras.layers.Conv2D(2, 3, padding="same", name="down0a")(planes)
+    features = u_net(first, [2, 2], normalise=False, quick=False)
+    network = keras.Model(planes, keras.layers.Conv2D(4, 1)(features))
     assert quick_form(network) is network
 
 

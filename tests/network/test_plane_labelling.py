@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from psseg.network.plane_labelling import label_planes
-from psseg.network.unet import build_plane_network
+from psseg.network.plane_unet import build_plane_network
 from psseg.tiles.network_planes import NetworkPlanes
 
 BEAM = (4.5, 4.0, 20.0)
