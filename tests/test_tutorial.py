@@ -22,7 +22,11 @@ from psseg.network.store import load_model
 SIDE = {"fermi-lat": "64", "radio": "160", "my_survey.toml": "32"}
 """Pixels of the skies that are simulated here, instead of those that the pages ask for."""
 
-ELSEWHERE = {"photons.fits", "first.fits", "vlass.fits", "gll_psc_v35.fit", "BZCAT.csv"}
+ELSEWHERE = {
+    *("photons.fits", "first.fits", "vlass.fits", "gll_psc_v35.fit", "BZCAT.csv"),
+    *("SKAMid_B1_1000h_v3.fits", "challenge/SKAMid_B1_1000h_v3_catalogue.fits"),
+    *("truth_560.txt", "primary_beam.fits"),
+}
 """Input that a user has and the tests have not."""
 
 LONG = {"train", "evaluate", "demo"}
