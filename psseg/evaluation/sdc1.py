@@ -225,7 +225,7 @@ def _run(scorer: Any, columns: dict[str, NDArray[np.float64]], truth: Path, freq
 
     try:
         known = np.loadtxt(truth, ndmin=2)
-        tables = (DataFrame(columns), DataFrame(known, columns=list(columns)))
+        tables = DataFrame(columns).dropna(), DataFrame(known, columns=list(columns)).dropna()
     except (OSError, ValueError) as error:
         raise PssegError(
             f"{truth}: no truth catalogue of the challenge, {len(columns)} columns of numbers: "

@@ -84,6 +84,21 @@ def test_false_detections_cost_a_point_each(tmp_path, truth):
     assert scores.score == pytest.approx(20)
 
 
+def test_a_catalogue_without_any_true_source_has_only_false_ones(tmp_path, truth):
+    sources, components = field()
+    known = truth(sources, components, dec_core=np.full(40, -20.0), dec_cent=np.full(40, -20.0))
+    scores = evaluate_sdc1(written(tmp_path, sources, components), known).scores
+    assert (scores.n_matched, scores.n_false, scores.accuracy) == (0, 40, 0)
+
+
+def test_sources_without_a_flux_are_left_out(tmp_path, truth):
+    sources, components = field()
+    known = truth(sources, components)
+    sources["int_flux"][3] *= np.nan
+    scores = evaluate_sdc1(written(tmp_path, sources, components), known).scores
+    assert (scores.n_detections, scores.n_matched) == (39, 39)
+
+
 def test_fluxes_are_corrected_for_the_primary_beam(tmp_path, truth):
     sources, components = field()
     known = truth(sources, components)
