@@ -60,7 +60,6 @@ PROMINENCE = 0.02
 """Depth of the saddle between two sources. With a disc of 0.5 FWHM and 0.05, 28 instead of 39 %
 were told apart at 1 to 1.5 beams and 1 % fewer found above S/N 7, no fewer in pieces."""
 
-
 REACHED_SCORE = 0.125
 """Segments reach out to pixels of this score."""
 

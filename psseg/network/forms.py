@@ -72,9 +72,8 @@ def quick_form(network: keras.Model, planes: tuple[int, ...] | None = None) -> k
         return network
     trained = {layer.name: layer for layer in network.layers}
     n_planes = network.inputs[0].shape[-1]
-    taken = range(n_planes) if planes is None else planes
-    quick = _built_like(network, len(taken))
-    channels = [*taken, *(n_planes + plane for plane in taken)] if planes else None
+    quick = _built_like(network, n_planes if planes is None else len(planes))
+    channels = None if planes is None else [*planes, *(n_planes + plane for plane in planes)]
     for layer in quick.layers:
         if layer.weights:
             layer.set_weights(_quick_weights(layer, trained, channels))

@@ -10,7 +10,7 @@ import keras
 from keras import layers, ops
 
 from psseg.network.context import N_CONTEXT
-from psseg.network.unet import check_depth, compressed, u_net
+from psseg.network.unet import check_depth, compressed, network_size, u_net
 
 __all__ = ["build_plane_network", "plane_network_size"]
 
@@ -66,5 +66,5 @@ def build_plane_network(
 
 def plane_network_size(network: keras.Model) -> dict[str, int]:
     """Give the `filters` and `depth` that a network was built with."""
-    n_levels = sum(layer.name.startswith("rise") for layer in network.layers) + 1
-    return {"filters": network.get_layer("down0a").filters // WIDTHS[0], "depth": n_levels}
+    size = network_size(network)
+    return {"filters": size["filters"] // WIDTHS[0], "depth": size["depth"] + 1}

@@ -140,24 +140,20 @@ def u_net(
         skips.append(_convolution(x, width, name + "b", normalise))
     x = skips.pop()
     for level in reversed(range(below)):
-        join = _joined_quickly if quick else _joined
-        x = layers.Conv2D(widths[level], 1, name=f"rise{level}")(x)
-        x = join(skips[level], x, widths[level], f"up{level}a", normalise)
+        width = widths[level]
+        x = layers.Conv2D(width, 1, name=f"rise{level}")(x)
+        if quick:
+            x = _joined_quickly(skips[level], x, width, f"up{level}a")
+        else:
+            x = layers.Concatenate()([skips[level], layers.UpSampling2D()(x)])
+            x = _convolution(x, width, f"up{level}a", normalise)
         if level or not brief_end:
-            x = _convolution(x, widths[level], f"up{level}b", normalise)
+            x = _convolution(x, width, f"up{level}b", normalise)
     return x
 
 
-def _joined(
-    skip: keras.KerasTensor, below: keras.KerasTensor, filters: int, name: str, normalise: bool
-) -> keras.KerasTensor:
-    """Convolve what comes from the side and what comes from below, its pixels repeated."""
-    x = layers.Concatenate()([skip, layers.UpSampling2D()(below)])
-    return _convolution(x, filters, name, normalise)
-
-
 def _joined_quickly(
-    skip: keras.KerasTensor, below: keras.KerasTensor, filters: int, name: str, _: bool
+    skip: keras.KerasTensor, below: keras.KerasTensor, filters: int, name: str
 ) -> keras.KerasTensor:
     """Convolve what comes from the side, and what comes from below as it is before repeating."""
     beside = layers.Conv2D(filters, 3, padding="same", name=name)(skip)

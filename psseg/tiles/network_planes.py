@@ -112,9 +112,10 @@ def network_planes(image: RadioImage, noise: Noise) -> NetworkPlanes:
         mask=mask,
         zoom=zoom,
     )
+    on_network_grid = _resampling(image.shape, zoom)
     for index, read in _significances(image, noise):
         data = planes.data[index]
-        for rows, values in _on_network_grid(read, image.shape, zoom):
+        for rows, values in on_network_grid(read):
             data[rows] = values
         data[mask] = 0
         if zoom != 1:
@@ -238,16 +239,14 @@ def _filled(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.nan_to_num(values, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
 
 
-def _on_network_grid(
-    read: ReadRows, shape: tuple[int, int], zoom: float
-) -> Iterator[tuple[slice, NDArray]]:
-    """Give a plane strip by strip, resampled where need be."""
-    if zoom != 1:
-        yield from _strips(read, *(_lanczos_weights(n, zoom) for n in shape))
-        return
-    for start in range(0, shape[0], _STRIP):
-        rows = slice(start, min(start + _STRIP, shape[0]))
-        yield rows, read(rows)
+def _resampling(
+    shape: tuple[int, int], zoom: float
+) -> Callable[[ReadRows], Iterator[tuple[slice, NDArray]]]:
+    """Give what brings planes to the network's pixels, strip by strip; not resampled at zoom 1."""
+    if zoom == 1:
+        return lambda read: ((rows, read(rows)) for rows in _row_strips(shape[0]))
+    y, x = (_lanczos_weights(n, zoom) for n in shape)
+    return lambda read: _strips(read, y, x)
 
 
 def _rows(values: NDArray, rows: slice) -> NDArray:
@@ -270,11 +269,14 @@ def _strips(
     read: ReadRows, y_weights: sparse.csr_array, x_weights: sparse.csr_array
 ) -> Iterator[tuple[slice, NDArray]]:
     """Resample strip by strip, so that no second map of the image's size is needed."""
-    for start in range(0, y_weights.shape[0], _STRIP):
-        rows = slice(start, min(start + _STRIP, y_weights.shape[0]))
+    for rows in _row_strips(y_weights.shape[0]):
         part = y_weights[rows]
         used = slice(int(part.indices.min()), int(part.indices.max()) + 1)
         yield rows, (x_weights @ (part[:, used] @ read(used)).T).T
+
+
+def _row_strips(n: int) -> Iterator[slice]:
+    return (slice(start, min(start + _STRIP, n)) for start in range(0, n, _STRIP))
 
 
 def _noise_ratio(read: ReadRows, shape: tuple[int, int], data: NDArray) -> float:
