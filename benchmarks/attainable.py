@@ -21,10 +21,10 @@ from multiprocessing import get_context
 
 import numpy as np
 from astropy.table import QTable, vstack
-from photutils.segmentation import SegmentationImage
 
 from psseg.catalogue.fit_settings import FitSettings
 from psseg.catalogue.measurement import measure_counts
+from psseg.catalogue.segment_map import SegmentMap, list_segments
 from psseg.evaluation.detection import FLUX_THRESHOLDS
 from psseg.evaluation.matching import PROTOCOL, Footprint, match_catalogue
 from psseg.evaluation.skies import SkyPlan
@@ -38,14 +38,14 @@ LATITUDES = (0.0, 2.0, 5.0, 20.0)
 SHAPE = (256, 256)
 
 
-def told(simulated: SimulatedTile) -> SegmentationImage:
+def told(simulated: SimulatedTile) -> SegmentMap:
     """Give a segment of one pixel per true source that could be seen."""
     truth = simulated.truth[np.asarray(simulated.truth["TS"]) > TOLD_TS]
     labels = np.zeros(simulated.tile.shape, dtype=np.int32)
     rows, columns = (np.rint(np.asarray(truth[name])).astype(int) for name in "YX")
     inside = (rows >= 0) & (rows < labels.shape[0]) & (columns >= 0) & (columns < labels.shape[1])
     labels[rows[inside], columns[inside]] = 1 + np.arange(inside.sum())
-    return SegmentationImage(labels)
+    return list_segments(labels)
 
 
 def reached(simulated: SimulatedTile, background: np.ndarray, survey: Survey) -> QTable:

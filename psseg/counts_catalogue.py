@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.table import QTable
-from photutils.segmentation import SegmentationImage
 
 from psseg.catalogue.classification import apply_priors, class_scores
 from psseg.catalogue.measurement import measure_counts
@@ -23,7 +22,7 @@ from psseg.catalogue.probability import (
     detection_threshold,
     zone_probability,
 )
-from psseg.catalogue.segment_sharing import kept_segments
+from psseg.catalogue.segment_map import SegmentMap
 from psseg.catalogue.segmentation import find_segments
 from psseg.catalogue.table import build_catalogue
 from psseg.likeness import background_residuals, is_unlike, tell_unlike
@@ -46,7 +45,7 @@ class CatalogueResult:
     ----------
     table : QTable
         The catalogue.
-    segments : SegmentationImage, shape (n_y, n_x)
+    segments : SegmentMap, shape (n_y, n_x)
         Which pixels belong to which source; labels are the catalogue's SEGMENT.
     label_map : LabelMap
         Class probabilities and expected background.
@@ -55,7 +54,7 @@ class CatalogueResult:
     """
 
     table: QTable
-    segments: SegmentationImage
+    segments: SegmentMap
     label_map: LabelMap
     tile: Tile
 
@@ -116,7 +115,7 @@ def catalogue_tile(
     )
     if not keep_candidates:
         keep = measured["SOURCE_PROB"] >= _limits(measured, model.calibration, threshold)
-        segments, measured = kept_segments(segments, keep), measured[keep]
+        segments, measured = segments.kept(segments.labels[keep]), measured[keep]
     likelihoods = _class_likelihoods(label_map, segments, model.calibration)
     table = build_catalogue(
         measured,
@@ -129,7 +128,7 @@ def catalogue_tile(
     return CatalogueResult(table=table, segments=segments, label_map=label_map, tile=tile)
 
 
-def _find_segments(tile: Tile, label_map: LabelMap, model: Model) -> SegmentationImage:
+def _find_segments(tile: Tile, label_map: LabelMap, model: Model) -> SegmentMap:
     return find_segments(
         1 - label_map.class_probabilities[0],
         threshold=model.calibration.candidate_threshold,
@@ -142,12 +141,12 @@ def _find_segments(tile: Tile, label_map: LabelMap, model: Model) -> Segmentatio
 def _measure(
     tile: Tile,
     label_map: LabelMap,
-    segments: SegmentationImage,
+    segments: SegmentMap,
     model: Model,
     *,
     unlike_training: bool,
     executor: Executor | None,
-) -> tuple[QTable, SegmentationImage]:
+) -> tuple[QTable, SegmentMap]:
     """Measure all candidates; SOURCE_PROB says how probable it is that each is real."""
     calibration = model.calibration
     measured, segments = measure_counts(
@@ -174,7 +173,7 @@ def _measure(
 
 
 def _class_likelihoods(
-    label_map: LabelMap, segments: SegmentationImage, calibration: Calibration
+    label_map: LabelMap, segments: SegmentMap, calibration: Calibration
 ) -> np.ndarray:
     return calibrated_classes(
         class_scores(label_map.class_probabilities, segments),

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.table import QTable, vstack
-from photutils.segmentation import SegmentationImage
 from threadpoolctl import threadpool_limits
 
 from psseg.catalogue.attenuation import correct_fluxes
@@ -111,12 +110,6 @@ class _Found:
     segments: SegmentMap
     probability: NDArray[np.float32]
     class_scores: NDArray[np.float64]
-
-    def probability_map(self) -> NDArray[np.float32]:
-        """Probabilities in the window, 0 outside the segments."""
-        result = np.zeros(self.segments.shape, dtype=np.float32)
-        result.reshape(-1)[self.segments.index] = self.probability
-        return result
 
 
 def catalogue_image(
@@ -252,7 +245,7 @@ def _search(
     part, planes, probabilities = label_region(image, region, meshes, model, progress=progress)
     found = _find_segments(part, planes, probabilities, model)
     scores = class_scores(probabilities, found)
-    segments = list_segments(to_image_grid(found.data, planes, part.shape))
+    segments = _on_image(found, planes, part.shape)
     background = store_region(probabilities, planes, part, region, class_probabilities)[0]
     return _Found(
         region=region,
@@ -268,7 +261,7 @@ def _without_sources(
     """Give the noise that the pixels outside all segments have, and what they are like."""
     sources = np.zeros(image.shape, dtype=bool)
     for found in searched:
-        np.greater(found.segments.data[found.region.inner], 0, out=sources[found.region.core])
+        sources[found.region.core] = found.segments.inside()[found.region.inner]
     noise = image_noise(image, measure_planes(image, sources=sources))
     return noise, image_statistics(image, noise, sources)
 
@@ -288,15 +281,14 @@ def _measure(
         measured, fitted, parted = measure_image(
             region.cut(image),
             noise.part(*region.window),
-            found.segments.image(),
-            found.probability_map(),
+            found.segments,
+            found.probability,
             unlike_training=unlike_training,
         )
         own = region.owns(np.asarray(measured["X"]), np.asarray(measured["Y"]))
         measured = measured[own]
         fitted = fitted[np.isin(fitted["SEGMENT"], measured["SEGMENT"])]
-        segments = found.segments.relabelled(parted.data)
-        maps.append((segments.kept(measured["SEGMENT"]), region.corner, offset))
+        maps.append((parted.kept(measured["SEGMENT"]), region.corner, offset))
         for table in (measured, fitted):
             table["SEGMENT"] += np.int32(offset)
         measured["Y"] += region.corner[0]
@@ -313,7 +305,7 @@ def _measure(
 
 def _find_segments(
     image: RadioImage, planes: NetworkPlanes, probabilities: NDArray[np.float32], model: Model
-) -> SegmentationImage:
+) -> SegmentMap:
     """Group pixels on the network's grid, in units of its pixels, and the pieces of one source."""
     major, minor, _ = beam_pixels(image, planes)
     source_probability = 1 - probabilities[0]
@@ -328,6 +320,13 @@ def _find_segments(
         prominence=PROMINENCE,
     )
     return associated_segments(segments, image, planes, source_probability)
+
+
+def _on_image(found: SegmentMap, planes: NetworkPlanes, shape: tuple[int, int]) -> SegmentMap:
+    """Bring segments from the network's grid to the image's; small ones may get lost."""
+    if planes.zoom == 1:
+        return found
+    return list_segments(to_image_grid(found.data, planes, shape))
 
 
 def _class_likelihoods(

@@ -104,7 +104,7 @@ def _draw_segments(
     axes: WCSAxes, image: RadioImage, table: Table, segments: SegmentMap, step: int
 ) -> None:
     axes.set_facecolor("white")
-    colours = np.zeros((int(segments.label.max(initial=0)) + 1, 4))
+    colours = np.zeros((segments.max_label + 1, 4))
     for segment, name in zip(table["SEGMENT"], table["CLASS"], strict=True):
         colours[int(segment)] = to_rgba(CLASS_COLOURS[str(name)])
     picture = _bytes(colours)[segments.thinned(step)]

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS
-from photutils.segmentation import SegmentationImage
 
 from psseg.catalogue.segment_map import SegmentMap
 from psseg.products import append_image, image_hdu
@@ -47,7 +46,7 @@ def write_labels(
     path: str | Path,
     label_map: LabelMap,
     *,
-    segments: SegmentationImage | None = None,
+    segments: SegmentMap | None = None,
     band_names: Sequence[str],
     header: fits.Header,
 ) -> None:
@@ -59,7 +58,7 @@ def write_labels(
         The file.
     label_map : LabelMap
         Class probabilities, expected background and their WCS.
-    segments : SegmentationImage, shape (n_y, n_x), optional
+    segments : SegmentMap, shape (n_y, n_x), optional
         Which pixels belong to which source; left out where sources were not looked for.
     band_names : sequence of str, length n_bands
         What the planes of the background are.
@@ -164,7 +163,7 @@ def _name_classes(classes: fits.ImageHDU) -> None:
 
 
 def _label_hdus(
-    class_probabilities: np.ndarray, segments: SegmentationImage | None, wcs: WCS
+    class_probabilities: np.ndarray, segments: SegmentMap | None, wcs: WCS
 ) -> list[fits.ImageHDU]:
     """Class map, class probabilities and, if there are any, segments."""
     image = partial(image_hdu, wcs=wcs)
@@ -172,5 +171,5 @@ def _label_hdus(
     _name_classes(classes)
     hdus = [classes, image(class_probabilities, name="CLASS_PROBABILITIES", planes=CLASS_NAMES)]
     if segments is not None:
-        hdus.append(image(segments.data.astype(np.int32), name="SEGMENTS"))
+        hdus.append(image(segments.data, name="SEGMENTS"))
     return hdus

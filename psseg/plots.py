@@ -21,9 +21,9 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
-from photutils.segmentation import SegmentationImage
 from scipy.ndimage import gaussian_filter
 
+from psseg.catalogue.segment_map import SegmentMap
 from psseg.survey.classes import CLASS_COLOURS, SOURCE_CLASSES
 from psseg.tiles.tile import Tile
 
@@ -52,7 +52,7 @@ MASKED = (0.55, 0.45, 0.45, 1.0)
 N_ELLIPSE = 48
 
 
-def plot_catalogue(tile: Tile, table: Table, segments: SegmentationImage, path: str | Path) -> None:
+def plot_catalogue(tile: Tile, table: Table, segments: SegmentMap, path: str | Path) -> None:
     """Draw a map with its sources on it and write the picture.
 
     Parameters
@@ -61,7 +61,7 @@ def plot_catalogue(tile: Tile, table: Table, segments: SegmentationImage, path: 
         The map.
     table : astropy.table.Table
         Its catalogue.
-    segments : photutils.segmentation.SegmentationImage, shape (n_y, n_x)
+    segments : SegmentMap, shape (n_y, n_x)
         Its segmentation map; labels are the catalogue's SEGMENT.
     path : str or Path
         The picture; its ending says the format.
@@ -87,7 +87,7 @@ def save_figure(figure: Figure, path: str | Path) -> None:
     figure.savefig(path, dpi=DPI)
 
 
-def catalogue_figure(tile: Tile, table: Table, segments: SegmentationImage) -> Figure:
+def catalogue_figure(tile: Tile, table: Table, segments: SegmentMap) -> Figure:
     """Draw a map with its sources on it, and beside it what each segment was taken for.
 
     Parameters
@@ -97,7 +97,7 @@ def catalogue_figure(tile: Tile, table: Table, segments: SegmentationImage) -> F
     table : astropy.table.Table
         Its catalogue. The 95 % ellipse of each source is drawn, or a marker where that is too
         small to be seen; the most significant ones are named.
-    segments : photutils.segmentation.SegmentationImage, shape (n_y, n_x)
+    segments : SegmentMap, shape (n_y, n_x)
         Its segmentation map; labels are the catalogue's SEGMENT.
 
     Returns
@@ -135,9 +135,9 @@ def _draw_map(axes: WCSAxes, tile: Tile) -> None:
     axes.imshow(np.where(tile.mask[..., None], MASKED, 0.0), origin="lower")
 
 
-def _draw_segments(axes: WCSAxes, tile: Tile, table: Table, segments: SegmentationImage) -> None:
+def _draw_segments(axes: WCSAxes, tile: Tile, table: Table, segments: SegmentMap) -> None:
     axes.set_facecolor("white")
-    colours = np.zeros((int(segments.data.max(initial=0)) + 1, 4))
+    colours = np.zeros((segments.max_label + 1, 4))
     for segment, name in zip(table["SEGMENT"], table["CLASS"], strict=True):
         colours[int(segment)] = to_rgba(CLASS_COLOURS[str(name)])
     image = colours[segments.data]

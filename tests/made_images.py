@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from astropy.wcs import WCS
-from photutils.segmentation import SegmentationImage
 from scipy.ndimage import gaussian_filter
 
 from psseg.catalogue.radio_measurement import measure_image
+from psseg.catalogue.segment_map import list_segments
 from psseg.tiles.beam import FWHM_PER_SIGMA, Beam
 from psseg.tiles.noise import Noise
 from psseg.tiles.radio_image import RadioImage
@@ -92,7 +92,7 @@ def discs(shape, x, y, radius):
         own = (away <= r) & (away < distance[part])
         data[part][own] = label
         distance[part][own] = away[own]
-    return SegmentationImage(data)
+    return list_segments(data)
 
 
 def measure(image, segments, *, rms=RMS, **options):
@@ -102,7 +102,7 @@ def measure(image, segments, *, rms=RMS, **options):
 
 def measure_all(image, segments, *, rms=RMS, **options):
     """Measure sources, components and parted segments with the noise as it was drawn."""
-    probability = (segments.data > 0).astype(float)
+    probability = np.ones(len(segments.index))
     return measure_image(image, flat_noise(image, rms), segments, probability, **options)
 
 

@@ -33,25 +33,26 @@ def test_other_names_are_no_attributes():
         psseg.nonsense  # noqa: B018
 
 
-def test_importing_it_imports_nothing_else():
+@pytest.mark.parametrize(
+    ("statement", "heavy"),
+    [
+        (
+            "import psseg; assert psseg.__version__ and dir(psseg)",
+            "tensorflow keras astropy numpy scipy matplotlib pyarrow",
+        ),
+        ("from psseg import read_catalogue", "tensorflow keras matplotlib pyarrow mocpy"),
+        (
+            "import psseg.pipeline",
+            "tensorflow keras photutils scipy.stats scipy.optimize pyarrow mocpy",
+        ),
+    ],
+    ids=["psseg", "reading a catalogue", "the main job"],
+)
+def test_what_is_slow_to_import_waits_until_it_is_wanted(statement, heavy):
     code = (
-        "import sys, psseg\n"
-        "assert psseg.__version__ and dir(psseg)\n"
-        "heavy = {'tensorflow', 'keras', 'astropy', 'numpy', 'scipy', 'matplotlib', 'pyarrow'}\n"
-        "sys.exit(str(heavy & set(sys.modules)) if heavy & set(sys.modules) else 0)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-
-
-def test_reading_a_catalogue_needs_neither_keras_nor_optional_packages():
-    code = (
-        "import sys\n"
-        "from psseg import read_catalogue\n"
-        "heavy = {'tensorflow', 'keras', 'matplotlib', 'pyarrow', 'mocpy'}\n"
-        "sys.exit(str(heavy & set(sys.modules)) if heavy & set(sys.modules) else 0)\n"
+        f"import sys\n{statement}\n"
+        f"loaded = set({heavy.split()}) & set(sys.modules)\n"
+        "sys.exit(str(loaded) if loaded else 0)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False

@@ -10,8 +10,8 @@ from astropy.table import QTable
 from astropy.wcs import WCS
 from matplotlib.colors import same_color
 from matplotlib.image import imread
-from photutils.segmentation import SegmentationImage
 
+from psseg.catalogue.segment_map import list_segments
 from psseg.plots import CLASS_MARKERS, DPI, catalogue_figure, plot_catalogue, save_figure
 from psseg.survey.classes import CLASS_COLOURS, SOURCE_CLASSES
 from psseg.tiles.tile import Tile
@@ -62,7 +62,7 @@ def segments(table):
     labels = np.zeros(SHAPE, dtype=int)
     for label, x, y in ((1, 20, 20), (2, 40, 40), (3, 60, 30)):
         labels[y - 2 : y + 3, x - 2 : x + 3] = label
-    return SegmentationImage(labels)
+    return list_segments(labels)
 
 
 def lines_of(figure, colour):
@@ -109,7 +109,7 @@ def test_segments_have_the_colour_of_their_class(tile, table, segments):
 
 
 def test_a_picture_is_written_with_and_without_sources(tile, table, segments, tmp_path):
-    none = SegmentationImage(np.zeros(SHAPE, dtype=int))
+    none = list_segments(np.zeros(SHAPE, dtype=int))
     for name, sources, labels in (("a", table, segments), ("b", table[:0], none)):
         path = tmp_path / f"{name}.png"
         plot_catalogue(tile, sources, labels, path)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from photutils.segmentation import SegmentationImage
 
 from psseg.catalogue.probability import FAINTEST_CLASS, calibrated_classes
+from psseg.catalogue.segment_map import SegmentMap
 from psseg.catalogue.segment_pixels import list_pixels
 from psseg.errors import PssegError
 from psseg.survey.classes import CLASS_NAMES, SOURCE_CLASSES
@@ -25,7 +25,7 @@ CORE = 0.5
 
 def class_scores(
     class_probabilities: NDArray[np.floating],
-    segments: SegmentationImage,
+    segments: SegmentMap,
     *,
     temperature: float = 1.0,
 ) -> Floats:
@@ -38,7 +38,7 @@ def class_scores(
     ----------
     class_probabilities : ndarray (4, n_y, n_x)
         Probabilities of background and the source classes; NaN where blank.
-    segments : SegmentationImage
+    segments : SegmentMap
         The segments.
     temperature : float
         Above 1 makes the likelihoods less certain.
@@ -53,9 +53,9 @@ def class_scores(
     PssegError
         If the shapes do not fit together or the temperature is not positive.
     """
-    if class_probabilities.shape != (len(CLASS_NAMES), *segments.data.shape):
+    if class_probabilities.shape != (len(CLASS_NAMES), *segments.shape):
         raise PssegError(
-            f"class_probabilities: want shape {(len(CLASS_NAMES), *segments.data.shape)}, "
+            f"class_probabilities: want shape {(len(CLASS_NAMES), *segments.shape)}, "
             f"got {class_probabilities.shape}"
         )
     if not temperature > 0:

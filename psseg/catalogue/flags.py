@@ -6,11 +6,12 @@ from enum import IntFlag
 
 import numpy as np
 from numpy.typing import NDArray
-from photutils.segmentation import SegmentationImage
 from scipy.ndimage import distance_transform_edt
 from scipy.spatial import KDTree
 
 from psseg.catalogue.blocks import Measured
+from psseg.catalogue.segment_map import SegmentMap
+from psseg.catalogue.segment_pixels import at_edge
 from psseg.survey.survey import Survey
 from psseg.tiles.tile import Tile
 
@@ -71,7 +72,7 @@ GRADIENT_RADIUS = 0.5
 def source_flags(
     tile: Tile,
     background: NDArray[np.floating],
-    segments: SegmentationImage,
+    segments: SegmentMap,
     survey: Survey,
     measured: Measured,
     *,
@@ -85,7 +86,7 @@ def source_flags(
         The map.
     background : ndarray (n_bands, n_y, n_x)
         Expected background counts.
-    segments : SegmentationImage
+    segments : SegmentMap
         The segments, one per source.
     survey : Survey
         PSF per band.
@@ -102,7 +103,7 @@ def source_flags(
     everywhere = np.ones(len(measured.x), dtype=bool)
     core = _decisive_core(tile, survey, measured)
     raised = {
-        Flag.EDGE: _at_edge(segments),
+        Flag.EDGE: at_edge(segments),
         Flag.NEAR_MASK: _near_mask(tile, measured),
         Flag.BLENDED: _blended(tile, measured, core),
         Flag.FIT_FAILED: measured.failed,
@@ -127,12 +128,6 @@ def _decisive_core(tile: Tile, survey: Survey, measured: Measured) -> Floats:
 def _decisive(measured: Measured) -> NDArray[np.intp]:
     """Give the band (of those present) that each source is best seen in."""
     return np.argmax(measured.band_ts, axis=1)
-
-
-def _at_edge(segments: SegmentationImage) -> Bools:
-    data = segments.data
-    touching = np.unique(np.concatenate([data[0], data[-1], data[:, 0], data[:, -1]]))
-    return np.isin(segments.labels, touching)
 
 
 def _near_mask(tile: Tile, measured: Measured) -> Bools:

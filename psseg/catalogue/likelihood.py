@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solve
+from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse import csc_array, csr_array
 
 from psseg.catalogue.scene import scaled
@@ -223,9 +223,11 @@ def solve_symmetric(matrix: Floats, right: Floats) -> Floats:
     """
     diagonal = np.diagonal(matrix)
     scale = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
-    scaled = matrix * scale * scale[:, None] + RIDGE * np.eye(len(matrix))
+    scaled = matrix * scale * scale[:, None]
+    scaled.flat[:: len(matrix) + 1] += RIDGE
     columns = scale.reshape(-1, *([1] * (right.ndim - 1)))
-    return columns * solve(scaled, columns * right, assume_a="pos", check_finite=False)
+    factor = cho_factor(scaled, overwrite_a=True, check_finite=False)
+    return columns * cho_solve(factor, columns * right, overwrite_b=True, check_finite=False)
 
 
 def _with_prior(matrix: Floats, prior: Floats) -> Floats:

@@ -13,11 +13,11 @@ import astropy.units as u
 import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
-from photutils.segmentation import SegmentationImage
 
 from psseg.catalogue.blocks import FitSettings, Measured, band_edges, exposure_at, fit_map
 from psseg.catalogue.flags import source_flags
 from psseg.catalogue.positions import RADIUS_68, RADIUS_95, error_ellipses
+from psseg.catalogue.segment_map import SegmentMap
 from psseg.catalogue.segment_sharing import segment_territory, shared_segments
 from psseg.catalogue.segmentation import (
     segment_centroids,
@@ -47,7 +47,7 @@ def measure_counts(
     tile: Tile,
     background: NDArray[np.floating],
     class_probabilities: NDArray[np.floating],
-    segments: SegmentationImage,
+    segments: SegmentMap,
     survey: Survey,
     *,
     position_scale: float = 1.0,
@@ -55,7 +55,7 @@ def measure_counts(
     unlike_training: bool = False,
     settings: FitSettings | None = None,
     executor: Executor | None = None,
-) -> tuple[QTable, SegmentationImage]:
+) -> tuple[QTable, SegmentMap]:
     """Measure the sources of a counts map.
 
     Parameters
@@ -66,7 +66,7 @@ def measure_counts(
         Expected background counts.
     class_probabilities : ndarray (4, n_y, n_x)
         Probability of background and the source classes; NaN where blank.
-    segments : SegmentationImage (n_y, n_x)
+    segments : SegmentMap (n_y, n_x)
         Which pixels belong to which source.
     survey : Survey
         PSF and energy bands.
@@ -87,7 +87,7 @@ def measure_counts(
         One row per source in the order of the labels; columns are explained in
         `psseg.catalogue.table`, besides ``X``, ``Y`` (pixels), ``SOURCE_SCORE`` (highest source
         probability), ``Counts_Band`` and ``Unc_Counts_Band``. What cannot be known is NaN.
-    segments : SegmentationImage (n_y, n_x)
+    segments : SegmentMap (n_y, n_x)
         One per source: those given, shared out where the fit found several sources in one.
 
     Raises
@@ -144,7 +144,7 @@ def _check(
     tile: Tile,
     background: NDArray[np.floating],
     class_probabilities: NDArray[np.floating],
-    segments: SegmentationImage,
+    segments: SegmentMap,
     survey: Survey,
 ) -> None:
     if tile.n_bands != survey.n_bands:
@@ -156,7 +156,7 @@ def _check(
     wanted = {
         "background": (background.shape, tile.data.shape),
         "class_probabilities": (class_probabilities.shape, (len(SourceClass), *tile.shape)),
-        "segments": (segments.data.shape, tile.shape),
+        "segments": (segments.shape, tile.shape),
     }
     for name, (shape, want) in wanted.items():
         if shape != want:

@@ -8,16 +8,17 @@ not related so near a resolved one. Segments that look like the beam and stand a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from photutils.segmentation import SegmentationImage
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
-from psseg.catalogue.segment_pixels import SegmentPixels, list_pixels
+from psseg.catalogue.segment_map import SegmentMap
+from psseg.catalogue.segment_pixels import SegmentPixels, list_pixels, touching_pixels
 from psseg.tiles.network_planes import NetworkPlanes
 from psseg.tiles.radio_image import RadioImage
 
@@ -66,9 +67,6 @@ COUNTED_FREQUENCY = 1.4e9
 TYPICAL_INDEX = -0.72
 """Of steep-spectrum sources, S ~ nu^alpha (Bonato et al. 2021, MNRAS 500, 22)."""
 
-STEPS = ((0, 1), (1, 0), (1, 1), (1, -1))
-"""To half of a pixel's eight neighbours, rows down and columns to the right: each pair once."""
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Shapes:
@@ -103,16 +101,16 @@ class _Shapes:
 
 
 def associated_segments(
-    segments: SegmentationImage,
+    segments: SegmentMap,
     image: RadioImage,
     planes: NetworkPlanes,
     source_probability: NDArray[np.floating],
-) -> SegmentationImage:
+) -> SegmentMap:
     """Give the segments of one source one label.
 
     Parameters
     ----------
-    segments : SegmentationImage (m_y, m_x)
+    segments : SegmentMap (m_y, m_x)
         Segments on the network's grid.
     image : RadioImage
         The image they were found in: its beam, frequency and brightness.
@@ -123,7 +121,7 @@ def associated_segments(
 
     Returns
     -------
-    SegmentationImage
+    SegmentMap
         Labels from 1 on; a segment may consist of separate pieces.
 
     Notes
@@ -138,7 +136,7 @@ def associated_segments(
     was joined is looked at again as one segment: the flux of a lobe in pieces tells more than that
     of each.
     """
-    density = None
+    density, contacts = None, touching_pixels(segments)
     while segments.n_labels > 1:
         pixels = list_pixels(segments)
         shapes = _measure_shapes(pixels, image, planes)
@@ -146,20 +144,18 @@ def associated_segments(
         area = np.count_nonzero(~planes.mask) * scale**2
         density = density or _density(shapes, image.frequencies[0], area)
         crowd = density.brighter_than(shapes.jansky) * scale**2
-        touching = _bridges(pixels, segments, shapes, crowd, planes.data[0], source_probability)
-        links = np.concatenate([touching, _neighbours(shapes, crowd)])
+        borders = _borders(pixels, contacts, planes.data[0], source_probability)
+        links = np.concatenate([_bridges(borders, shapes, crowd), _neighbours(shapes, crowd)])
         if not len(links):
             break
         segments = _join(pixels, segments, links)
     return segments
 
 
-def _join(pixels: SegmentPixels, segments: SegmentationImage, links: Integers) -> SegmentationImage:
+def _join(pixels: SegmentPixels, segments: SegmentMap, links: Integers) -> SegmentMap:
     graph = coo_array((np.ones(len(links)), links.T), shape=(segments.n_labels,) * 2)
     number = connected_components(graph, directed=False)[1]
-    joined = np.zeros(segments.shape, dtype=np.int32)
-    joined[pixels.rows, pixels.columns] = number[pixels.owner] + 1
-    return SegmentationImage(joined)
+    return replace(segments, label=(number[pixels.owner] + 1).astype(np.int32))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -234,16 +230,39 @@ def _unit(image: RadioImage, planes: NetworkPlanes, place: Floats, significance:
     return np.where(good, brightness / np.where(good, significance, 1.0), np.nan)
 
 
-def _bridges(
+class _Borders(NamedTuple):
+    """Pairs of pixels that touch: two segments, the place between them, and what is lower there.
+
+    `first`, `second` (n,) and `place` (n, 2) as (x, y); the probability and the significance of
+    the pixel where they are lower.
+    """
+
+    first: Integers
+    second: Integers
+    place: Floats
+    sure: Floats
+    bright: Floats
+
+
+def _borders(
     pixels: SegmentPixels,
-    segments: SegmentationImage,
-    shapes: _Shapes,
-    density: Floats,
+    contacts: Integers,
     significance: NDArray[np.floating],
     probability: NDArray[np.floating],
-) -> Integers:
+) -> _Borders:
+    here, there = contacts[:, np.not_equal(*pixels.owner[contacts])]
+    first, second = np.sort(pixels.owner[np.stack([here, there])], axis=0)
+    x, y = ((at[here] + at[there]) / 2 for at in (pixels.columns, pixels.rows))
+    sure, bright = (
+        np.minimum(*(values[pixels.rows[at], pixels.columns[at]] for at in (here, there)))
+        for values in (probability, significance)
+    )
+    return _Borders(first, second, np.stack([x, y], axis=-1), sure, bright)
+
+
+def _bridges(borders: _Borders, shapes: _Shapes, density: Floats) -> Integers:
     """Give the pairs of touching segments, (n, 2), that a bridge of emission joins."""
-    first, second, place, sure, bright = _borders(pixels, segments, significance, probability)
+    first, second, place, sure, bright = borders
     excess = bright - shapes.as_points(first, place) - shapes.as_points(second, place)
     pairs, pair = np.unique(np.stack([first, second], axis=-1), axis=0, return_inverse=True)
     highest, surest = np.full((2, len(pairs)), -np.inf)
@@ -256,36 +275,6 @@ def _bridges(
     separation = np.hypot(*(shapes.centre[one] - shapes.centre[other]).T)
     chance = np.pi * separation**2 * np.fmax(density[one], density[other])
     return pairs[bridged & ~(chance > MAX_CHANCE_BRIDGED)]
-
-
-def _borders(
-    pixels: SegmentPixels,
-    segments: SegmentationImage,
-    significance: NDArray[np.floating],
-    probability: NDArray[np.floating],
-) -> tuple[Integers, Integers, Floats, Floats, Floats]:
-    """Give the two segments of every pair of pixels that touch, and of the pair what is lower.
-
-    The place in between, (n, 2) as (x, y), the probability and the significance.
-    """
-    n_y, n_x = segments.shape
-    owner = np.full(segments.max_label + 1, -1)
-    owner[segments.labels] = np.arange(segments.n_labels)
-    parts = []
-    for down, right in STEPS:
-        row, column = pixels.rows + down, pixels.columns + right
-        inside = (row < n_y) & (column >= 0) & (column < n_x)
-        label = segments.data[np.where(inside, row, 0), np.where(inside, column, 0)]
-        other = owner[np.where(inside, label, 0)]
-        border = np.flatnonzero((other >= 0) & (other != pixels.owner))
-        pair = np.sort(np.stack([pixels.owner[border], other[border]]), axis=0)
-        here = pixels.rows[border], pixels.columns[border]
-        there = row[border], column[border]
-        place = np.stack([here[1] + right / 2, here[0] + down / 2], axis=-1)
-        lower = (np.minimum(image[here], image[there]) for image in (probability, significance))
-        parts.append((*pair, place, *lower))
-    first, second, place, sure, bright = (np.concatenate(each) for each in zip(*parts, strict=True))
-    return first, second, place, sure, bright
 
 
 def _neighbours(shapes: _Shapes, density: Floats) -> Integers:

@@ -12,8 +12,6 @@ from scipy.spatial import KDTree
 __all__ = [
     "RADIO_FLAG_MEANINGS",
     "RadioFlag",
-    "at_edge",
-    "beside_others",
     "flag_sum",
     "near_bright",
     "near_negative",
@@ -85,48 +83,6 @@ def flag_sum(raised: Mapping[RadioFlag, Bools | bool], n: int) -> NDArray[np.int
     for flag, where in raised.items():
         flags[np.broadcast_to(where, n)] |= int(flag)
     return flags
-
-
-def at_edge(segments: NDArray[np.integer], labels: NDArray[np.integer]) -> Bools:
-    """Tell which segments touch the edge of the image.
-
-    Parameters
-    ----------
-    segments : ndarray of int (n_y, n_x)
-        Labels, 0 where no segment is.
-    labels : ndarray of int (n,)
-        The segments asked for.
-
-    Returns
-    -------
-    ndarray of bool (n,)
-    """
-    border = [segments[0], segments[-1], segments[:, 0], segments[:, -1]]
-    return np.isin(labels, np.unique(np.concatenate(border)))
-
-
-def beside_others(segments: NDArray[np.integer], labels: NDArray[np.integer]) -> Bools:
-    """Tell which segments touch another one, at a side or a corner of a pixel.
-
-    Parameters
-    ----------
-    segments, labels
-        As for `at_edge`.
-
-    Returns
-    -------
-    ndarray of bool (n,)
-    """
-    rows, columns = np.nonzero(segments)
-    own = segments[rows, columns]
-    touching = []
-    for down, right in ((0, 1), (1, 0), (1, 1), (1, -1)):
-        y, x = rows + down, columns + right
-        inside = (y < segments.shape[0]) & (x >= 0) & (x < segments.shape[1])
-        here, there = own[inside], segments[y[inside], x[inside]]
-        border = (there > 0) & (there != here)
-        touching += [here[border], there[border]]
-    return np.isin(labels, np.unique(np.concatenate(touching)))
 
 
 def near_pixels(mask: Bools, x: Floats, y: Floats, reach: float) -> Bools:

@@ -6,13 +6,13 @@ row per Gaussian.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import astropy.units as u
 import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
-from photutils.segmentation import SegmentationImage
 
 from psseg.catalogue.positions import local_jacobian
 from psseg.catalogue.radio_blends import part_segments
@@ -21,8 +21,6 @@ from psseg.catalogue.radio_components import Components, Plane
 from psseg.catalogue.radio_fitting import fit_components
 from psseg.catalogue.radio_flags import (
     RadioFlag,
-    at_edge,
-    beside_others,
     flag_sum,
     near_bright,
     near_negative,
@@ -31,8 +29,8 @@ from psseg.catalogue.radio_flags import (
 from psseg.catalogue.radio_peaks import find_peaks, group_peaks
 from psseg.catalogue.radio_shapes import SkyGaussians, deconvolved, ellipses, on_sky
 from psseg.catalogue.radio_totals import Totals, plane_fluxes, source_totals
-from psseg.catalogue.segment_pixels import SegmentPixels, list_pixels
-from psseg.catalogue.segmentation import segment_centroids
+from psseg.catalogue.segment_map import SegmentMap
+from psseg.catalogue.segment_pixels import SegmentPixels, at_edge, beside_others, list_pixels
 from psseg.errors import PssegError
 from psseg.tiles.beam import FWHM_PER_SIGMA
 from psseg.tiles.noise import Noise
@@ -63,19 +61,19 @@ class ImageMeasurement(NamedTuple):
         be known is NaN.
     components : QTable
         One row per Gaussian, in the order of the sources, the brightest of each first.
-    segments : SegmentationImage (n_y, n_x)
+    segments : SegmentMap
         One per source: those that hold two sources are two.
     """
 
     sources: QTable
     components: QTable
-    segments: SegmentationImage
+    segments: SegmentMap
 
 
 def measure_image(
     image: RadioImage,
     noise: Noise,
-    segments: SegmentationImage,
+    segments: SegmentMap,
     source_probability: NDArray[np.floating],
     *,
     unlike_training: bool = False,
@@ -88,10 +86,10 @@ def measure_image(
         The image; sources are measured in its reference plane.
     noise : Noise
         Noise and background of every plane.
-    segments : SegmentationImage (n_y, n_x)
+    segments : SegmentMap
         Which pixels belong to which source.
-    source_probability : ndarray (n_y, n_x)
-        Probability that a pixel belongs to any source; NaN where blank.
+    source_probability : ndarray (n_pixels,)
+        Probability that a pixel belongs to any source, of each pixel of the segments.
     unlike_training : bool
         Whether to flag all sources as measured on an image unlike the training skies.
 
@@ -134,14 +132,13 @@ def measure_image(
     gaussians = on_sky(fitted, reference.beam, jacobian)
     totals = source_totals(reference, image.wcs, pixels, fitted, gaussians, segment, residual)
     fluxes = _fluxes_by_plane(planes, fitted, segment, pixels, totals)
-    x, y = _centroids(totals, source_probability, segments)
+    x, y = _centroids(totals, source_probability, pixels)
 
-    labels = np.asarray(segments.labels, dtype=np.int32)
-    table = QTable({"SEGMENT": labels, "PARENT": parent})
+    table = QTable({"SEGMENT": segments.labels, "PARENT": parent})
     table["N_PIXELS"] = pixels.counts().astype(np.int32)
     members = np.bincount(segment[~fitted.failed], minlength=pixels.n_segments)
     table["N_COMPONENTS"] = members.astype(np.int32)
-    table["SOURCE_SCORE"] = pixels.highest(pixels.of(source_probability))
+    table["SOURCE_SCORE"] = pixels.highest(source_probability)
     table["X"], table["Y"] = x, y
     _add_positions(table, image, x, y, totals.gaussians)
     _add_shapes(table, totals.gaussians, totals.beam, shaped=totals.shaped)
@@ -157,22 +154,21 @@ def measure_image(
     table["Flags"] = _flags(table, image, reference, segments, totals, blended)
     if unlike_training:
         table["Flags"] |= np.int32(RadioFlag.UNLIKE_TRAINING)
-    components = _component_table(image, reference, fitted, gaussians, jacobian, labels[segment])
+    labels = segments.labels[segment]
+    components = _component_table(image, reference, fitted, gaussians, jacobian, labels)
     return ImageMeasurement(sources=table, components=components, segments=segments)
 
 
-def _check(
-    image: RadioImage, noise: Noise, segments: SegmentationImage, probability: NDArray
-) -> None:
+def _check(image: RadioImage, noise: Noise, segments: SegmentMap, probability: NDArray) -> None:
     wanted = {
         "noise.rms": (noise.rms.shape, image.planes.shape),
         "noise.mean": (noise.mean.shape, image.planes.shape),
-        "segments": (segments.data.shape, image.shape),
-        "source_probability": (probability.shape, image.shape),
+        "segments": (segments.shape, image.shape),
+        "source_probability": (probability.shape, segments.index.shape),
     }
     for name, (shape, want) in wanted.items():
         if shape != want:
-            raise PssegError(f"{name}: want shape {want} to fit the image, got {shape}")
+            raise PssegError(f"{name}: want shape {want} to fit image and segments, got {shape}")
 
 
 def _planes(image: RadioImage, noise: Noise) -> list[Plane]:
@@ -195,15 +191,11 @@ def _all_components(plane: Plane, pixels: SegmentPixels) -> tuple[Components, In
     return fitted, peaks.segment[peak]
 
 
-def _parted(segments: SegmentationImage, pixels: SegmentPixels) -> SegmentationImage:
+def _parted(segments: SegmentMap, pixels: SegmentPixels) -> SegmentMap:
     """Give further segments the labels that follow."""
-    new = pixels.owner >= segments.n_labels
-    if not new.any():
-        return segments
-    data = segments.data.copy()
-    further = pixels.owner[new] - segments.n_labels + 1
-    data[pixels.rows[new], pixels.columns[new]] = segments.max_label + further
-    return SegmentationImage(data)
+    further = pixels.owner - segments.n_labels + 1
+    label = np.where(further > 0, segments.max_label + further, segments.label)
+    return replace(segments, label=label.astype(np.int32))
 
 
 def _fluxes_by_plane(
@@ -220,12 +212,12 @@ def _fluxes_by_plane(
 
 
 def _centroids(
-    totals: Totals, probability: NDArray[np.floating], segments: SegmentationImage
+    totals: Totals, probability: NDArray[np.floating], pixels: SegmentPixels
 ) -> tuple[Floats, Floats]:
     """Give the positions, those of the probabilities where there is no flux at all."""
     if np.isfinite(totals.x).all():
         return totals.x, totals.y
-    x, y = segment_centroids(np.nan_to_num(probability), segments)
+    x, y = pixels.centroids(probability)
     lost = ~np.isfinite(totals.x)
     return np.where(lost, x, totals.x), np.where(lost, y, totals.y)
 
@@ -315,17 +307,16 @@ def _flags(
     table: QTable,
     image: RadioImage,
     plane: Plane,
-    segments: SegmentationImage,
+    segments: SegmentMap,
     totals: Totals,
     blended: Bools,
 ) -> NDArray[np.int32]:
     x, y = np.asarray(table["X"]), np.asarray(table["Y"])
     fwhm = FWHM_PER_SIGMA * float(np.linalg.det(plane.beam) ** 0.25)
-    data, labels = segments.data, np.asarray(segments.labels)
     raised: dict[RadioFlag, Bools | bool] = {
-        RadioFlag.EDGE: at_edge(data, labels),
+        RadioFlag.EDGE: at_edge(segments),
         RadioFlag.NEAR_BLANK: near_pixels(image.mask, x, y, fwhm),
-        RadioFlag.BLENDED: blended | beside_others(data, labels),
+        RadioFlag.BLENDED: blended | beside_others(segments),
         RadioFlag.FIT_FAILED: totals.failed,
         RadioFlag.MULTIPLE: np.asarray(table["N_COMPONENTS"]) > 1,
         RadioFlag.RESOLVED: np.asarray(table["dc_maj"].value) > 0,

@@ -1,16 +1,22 @@
-"""A segmentation map of a large image, in memory for the pixels of its segments alone.
+"""A segmentation map, in memory for the pixels of its segments alone.
 
-In: the segments of an image, or of its regions. Out: the same as one map, whole or some rows of it.
+In: the segments of an image, or of its regions. Out: the same as one map, whole or some rows of it,
+or as photutils has it. Few pixels of a large image belong to sources, and to go through all of them
+again and again takes longer than what is done with those few.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from photutils.segmentation import SegmentationImage
+
+if TYPE_CHECKING:
+    from photutils.segmentation import SegmentationImage
 
 __all__ = ["SegmentMap", "list_segments"]
 
@@ -35,10 +41,25 @@ class SegmentMap:
     index: NDArray[np.integer]
     label: Labels
 
-    @property
+    @cached_property
     def labels(self) -> Labels:
         """The labels, each once, rising."""
-        return np.unique(self.label)
+        return np.flatnonzero(np.bincount(self.label)).astype(np.int32)
+
+    @property
+    def n_labels(self) -> int:
+        """How many segments there are."""
+        return len(self.labels)
+
+    @property
+    def areas(self) -> NDArray[np.intp]:
+        """Pixels of each segment, in the order of the labels."""
+        return np.bincount(self.label)[self.labels]
+
+    @property
+    def max_label(self) -> int:
+        """The highest label, 0 where no segment is."""
+        return int(self.label.max(initial=0))
 
     @property
     def data(self) -> Labels:
@@ -55,6 +76,12 @@ class SegmentMap:
         )
         return strip
 
+    def inside(self) -> NDArray[np.bool_]:
+        """Tell which pixels of the map, (n_y, n_x), belong to a segment."""
+        result = np.zeros(self.shape, dtype=bool)
+        result.reshape(-1)[self.index] = True
+        return result
+
     def thinned(self, step: int) -> Labels:
         """Give every so many-th pixel of every so many-th row."""
         rows, columns = np.divmod(self.index, self.shape[1])
@@ -65,19 +92,17 @@ class SegmentMap:
         return result
 
     def image(self) -> SegmentationImage:
-        """Give the same as photutils has it."""
+        """Give the same as photutils has it, whose tools go on from there."""
+        from photutils.segmentation import SegmentationImage
+
         return SegmentationImage(self.data)
 
     def kept(self, labels: NDArray[np.integer]) -> SegmentMap:
         """Drop all segments but these."""
-        keep = np.zeros(int(self.label.max(initial=0)) + 1, dtype=bool)
+        keep = np.zeros(self.max_label + 1, dtype=bool)
         keep[labels] = True
         inside = keep[self.label]
         return replace(self, index=self.index[inside], label=self.label[inside])
-
-    def relabelled(self, data: NDArray[np.integer]) -> SegmentMap:
-        """Take the labels of the same pixels from another map."""
-        return replace(self, label=data.reshape(-1)[self.index])
 
     @classmethod
     def joined(

@@ -1,4 +1,4 @@
-"""Segments shared out: territories around them, several sources in one, and dropped ones.
+"""Segments shared out: territories around them, and several sources in one.
 
 In: a segmentation map and the sources that were measured in it. Out: which pixels are whose.
 """
@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from photutils.segmentation import SegmentationImage
 from scipy.ndimage import distance_transform_edt
 
-__all__ = ["kept_segments", "segment_territory", "shared_segments"]
+from psseg.catalogue.segment_map import SegmentMap, list_segments
+
+__all__ = ["segment_territory", "shared_segments"]
 
 
-def segment_territory(segments: SegmentationImage, *, reach: float) -> NDArray[np.intp]:
+def segment_territory(segments: SegmentMap, *, reach: float) -> NDArray[np.intp]:
     """Give every pixel in or near a segment to the nearest one.
 
     Parameters
     ----------
-    segments : SegmentationImage
+    segments : SegmentMap
         The segments.
     reach : float
         How far the territory of a segment goes beyond its pixels, pixels.
@@ -30,26 +31,27 @@ def segment_territory(segments: SegmentationImage, *, reach: float) -> NDArray[n
     """
     if not segments.n_labels:
         return np.full(segments.shape, -1)
-    distance, nearest = distance_transform_edt(segments.data == 0, return_indices=True)
-    places = np.searchsorted(segments.labels, segments.data[tuple(nearest)])
+    label = segments.data
+    distance, nearest = distance_transform_edt(label == 0, return_indices=True)
+    places = np.searchsorted(segments.labels, label[tuple(nearest)])
     return np.where(distance <= reach, places, -1)
 
 
 def shared_segments(
-    segments: SegmentationImage,
+    segments: SegmentMap,
     *,
     x: NDArray[np.float64],
     y: NDArray[np.float64],
     segment: NDArray[np.intp],
     radius: float,
-) -> tuple[SegmentationImage, NDArray[np.intp]]:
+) -> tuple[SegmentMap, NDArray[np.intp]]:
     """Share segments that hold several sources among these.
 
     Pixels of such a segment, and free ones around its added sources, go to the nearest source.
 
     Parameters
     ----------
-    segments : SegmentationImage
+    segments : SegmentMap
         The segments.
     x, y : ndarray (n_sources,)
         The sources: first one per segment in the order of the labels, then the added ones.
@@ -60,7 +62,7 @@ def shared_segments(
 
     Returns
     -------
-    segments : SegmentationImage
+    segments : SegmentMap
         Labels stay where they are; the added sources have further ones, in their order.
     labels : ndarray of int (n_sources,)
         Each source's label. Two sources in one pixel leave one of them without any.
@@ -68,30 +70,12 @@ def shared_segments(
     n = segments.n_labels
     labels = np.concatenate([segments.labels, segments.max_label + 1 + np.arange(len(x) - n)])
     rows, columns = np.indices(segments.shape)
-    shared = segments.data.copy()
+    label = segments.data
+    shared = label.copy()
     for place in np.unique(segment[n:]):
         members = np.flatnonzero(segment == place)
         distance = np.hypot(columns - x[members, None, None], rows - y[members, None, None])
         around = (shared == 0) & (distance[1:] <= radius).any(axis=0)
-        own = around | (segments.data == labels[place])
+        own = around | (label == labels[place])
         shared[own] = labels[members][np.argmin(distance[:, own], axis=0)]
-    return SegmentationImage(shared), labels
-
-
-def kept_segments(segments: SegmentationImage, keep: NDArray[np.bool_]) -> SegmentationImage:
-    """Drop the segments of what did not become a source; labels stay.
-
-    Parameters
-    ----------
-    segments : SegmentationImage
-        The segments.
-    keep : ndarray of bool (n_segments,)
-        In the order of the labels.
-
-    Returns
-    -------
-    SegmentationImage
-    """
-    kept = np.zeros(segments.max_label + 1, dtype=segments.data.dtype)
-    kept[segments.labels[keep]] = segments.labels[keep]
-    return SegmentationImage(kept[segments.data])
+    return list_segments(shared), labels

@@ -9,19 +9,19 @@ discs that touch becomes a saddle.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from photutils.segmentation import SegmentationImage
 from scipy.ndimage import (
     convolve,
     find_objects,
     label,
     maximum_filter,
-    sum_labels,
 )
 from skimage.segmentation import watershed
 
+from psseg.catalogue.segment_map import SegmentMap, list_segments
 from psseg.catalogue.segment_pixels import list_pixels
 from psseg.errors import PssegError
 
@@ -53,7 +53,7 @@ def find_segments(
     grow: float = 0.5,
     prominence: float = 0.05,
     min_separation: float | None = None,
-) -> SegmentationImage:
+) -> SegmentMap:
     """Group the pixels of a probability map into sources.
 
     Parameters
@@ -80,7 +80,7 @@ def find_segments(
 
     Returns
     -------
-    photutils.segmentation.SegmentationImage
+    SegmentMap
         Labels from 1 on, in the order of rows; with no label at all when nothing was found.
 
     Raises
@@ -104,8 +104,7 @@ def find_segments(
     radius = psf_radius / pixel_scale
     separation = (psf_radius if min_separation is None else min_separation) / pixel_scale
     disc = _disc(radius)
-    segments = np.zeros(source_probability.shape, dtype=np.int32)
-    n_basins = 0
+    found, n_basins = [], 0
     for window, own in _busy_windows(
         source_probability, grow * threshold, threshold, margin=int(np.ceil(radius)) + 1
     ):
@@ -115,13 +114,14 @@ def find_segments(
         basins = _basins(smooth, candidates)
         merged = _merged(basins, smooth, prominence=prominence, separation=separation)
         kept = _without_faint(merged, scores, threshold)
-        segments[window][kept > 0] = kept[kept > 0] + n_basins
+        part = list_segments(kept)
+        found.append((part, (window[0].start, window[1].start), n_basins))
         n_basins += int(basins.max(initial=0))
-    return SegmentationImage(_numbered_by_rows(segments))
+    return _numbered_by_rows(SegmentMap.joined(source_probability.shape, found))
 
 
 def segment_scores(
-    source_probability: NDArray[np.floating], segments: SegmentationImage
+    source_probability: NDArray[np.floating], segments: SegmentMap
 ) -> NDArray[np.float64]:
     """Give the score of each segment: the probability of its brightest pixel.
 
@@ -129,7 +129,7 @@ def segment_scores(
     ----------
     source_probability : ndarray (n_y, n_x)
         As for `find_segments`.
-    segments : SegmentationImage
+    segments : SegmentMap
         The segments.
 
     Returns
@@ -137,14 +137,12 @@ def segment_scores(
     ndarray (n_segments,)
         In the order of the labels.
     """
-    if not segments.n_labels:
-        return np.zeros(0)
     pixels = list_pixels(segments)
     return pixels.highest(pixels.of(source_probability))
 
 
 def segment_centroids(
-    source_probability: NDArray[np.floating], segments: SegmentationImage
+    source_probability: NDArray[np.floating], segments: SegmentMap
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Give the centroid of each segment, weighted by the probability.
 
@@ -158,14 +156,8 @@ def segment_centroids(
     x, y : ndarray (n_segments,)
         Pixels, in the order of the labels.
     """
-    if not segments.n_labels:
-        return np.zeros(0), np.zeros(0)
-    weight = np.where(segments.data > 0, source_probability, 0.0)
-    rows, columns = np.indices(weight.shape)
-    total = sum_labels(weight, segments.data, segments.labels)
-    x = sum_labels(weight * columns, segments.data, segments.labels) / total
-    y = sum_labels(weight * rows, segments.data, segments.labels) / total
-    return x, y
+    pixels = list_pixels(segments)
+    return pixels.centroids(pixels.of(source_probability))
 
 
 def _check(
@@ -203,7 +195,7 @@ def _busy_windows(
     holds = np.unique(groups[highest >= high])
     boxes = [around[number - 1] for number in holds]
     if BLOCK**2 * sum(groups[box].size + WINDOW_BLOCKS for box in boxes) >= probability.size:
-        yield (slice(None), slice(None)), np.ones(shape, dtype=bool)
+        yield (slice(0, shape[0]), slice(0, shape[1])), np.ones(shape, dtype=bool)
         return
     for number, box in zip(holds, boxes, strict=True):
         window = tuple(
@@ -348,13 +340,10 @@ def _without_faint(
     return segments * bright[segments]
 
 
-def _numbered_by_rows(segments: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Give segments new numbers, in place, in the order of their first pixels."""
-    inside = np.flatnonzero(segments)  # few pixels of a large image
-    number = segments.flat[inside]
-    first = np.full(int(number.max(initial=0)) + 1, len(inside))
-    first[number[::-1]] = np.arange(len(inside))[::-1]
+def _numbered_by_rows(segments: SegmentMap) -> SegmentMap:
+    """Give segments new numbers in the order of their first pixels."""
+    first = np.full(segments.max_label + 1, len(segments.label))
+    first[segments.label[::-1]] = np.arange(len(segments.label))[::-1]
     order = np.empty(len(first), dtype=np.int32)
     order[np.argsort(first, kind="stable")] = np.arange(1, len(first) + 1)
-    segments.flat[inside] = order[number]
-    return segments
+    return replace(segments, label=order[segments.label])

@@ -8,6 +8,7 @@ bands of a pixel lie side by side, so that one look-up serves them all.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -222,8 +223,10 @@ def _near_table(psf: KingMixture, pixel_scale: float) -> Floats:
 
 
 def _is_conformal(jacobian: Floats, pixel_scale: float) -> bool:
-    sides = np.linalg.svd(jacobian, compute_uv=False) / pixel_scale
-    return bool(np.all(np.abs(sides - 1) < CONFORMAL))
+    (a, b), (c, d) = jacobian.tolist()
+    sum_, difference = math.hypot(a + d, b - c), math.hypot(a - d, b + c)  # of the singular values
+    sides = (sum_ + difference) / 2 / pixel_scale, abs(sum_ - difference) / 2 / pixel_scale
+    return all(abs(side - 1) < CONFORMAL for side in sides)
 
 
 def _radial_index(dx: Floats, dy: Floats, jacobian: Floats) -> tuple[NDArray[np.intp], Floats]:
@@ -242,8 +245,7 @@ def _interpolated(table: Floats, index: NDArray[np.intp], rest: Floats) -> Float
 
 def _bilinear(table: Floats, y: Floats, x: Floats) -> Floats:
     """Interpolate a near table at the offsets ``(y_i, x_j)``, pixels, not negative."""
-    i, j = (y * NEAR_STEPS).astype(np.intp), (x * NEAR_STEPS).astype(np.intp)
-    up, right = (y * NEAR_STEPS - i)[:, None, None], (x * NEAR_STEPS - j)[None, :, None]
-    low = table[np.ix_(i, j)] * (1 - right) + table[np.ix_(i, j + 1)] * right
-    high = table[np.ix_(i + 1, j)] * (1 - right) + table[np.ix_(i + 1, j + 1)] * right
+    i, j = (y * NEAR_STEPS).astype(np.intp)[:, None], (x * NEAR_STEPS).astype(np.intp)
+    up, right = (y[:, None] * NEAR_STEPS - i)[..., None], (x * NEAR_STEPS - j)[:, None]
+    low, high = (table[row, j] * (1 - right) + table[row, j + 1] * right for row in (i, i + 1))
     return low * (1 - up) + high * up

@@ -35,8 +35,7 @@ from psseg.survey.classes import SOURCE_CLASSES
 from psseg.survey.continuum import ContinuumSurvey
 
 if TYPE_CHECKING:
-    from photutils.segmentation import SegmentationImage
-
+    from psseg.catalogue.segment_map import SegmentMap
     from psseg.network.store import Model
     from psseg.tiles.radio_image import RadioImage
 
@@ -78,7 +77,7 @@ class Catalogued(Protocol):
         """The sources, with the columns of a radio catalogue."""
 
     @property
-    def segments(self) -> SegmentationImage:
+    def segments(self) -> SegmentMap:
         """Their pixels."""
 
     @property

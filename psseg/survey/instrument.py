@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import brentq
 
 from psseg.errors import PssegError
 from psseg.survey.schema import from_table
@@ -99,6 +98,8 @@ class KingMixture:
         nearer, farther = sorted((core, tail))
         if farther - nearer <= 1e-12 * farther:
             return core
+        from scipy.optimize import brentq  # takes a quarter of a second, and is seldom wanted
+
         # The two radii bracket that of the mixture but for rounding, hence the margin.
         bracket = (nearer * (1 - 1e-9), farther * (1 + 1e-9))
         return float(brentq(lambda r: float(self.containment(r)) - fraction, *bracket))

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from photutils.segmentation import SegmentationImage
 
 from psseg.catalogue.classification import apply_priors, class_scores
+from psseg.catalogue.segment_map import list_segments
 from psseg.errors import PssegError
 
 
@@ -23,7 +23,7 @@ def label_map(source, classes):
 def segments():
     data = np.zeros((6, 12), dtype=int)
     data[1:5, 1:5], data[1:5, 7:11] = 1, 2
-    return SegmentationImage(data)
+    return list_segments(data)
 
 
 def test_each_segment_gets_the_classes_of_its_pixels(segments):
@@ -55,7 +55,7 @@ def test_blank_pixels_are_left_out(segments):
 
 
 def test_no_segment_gives_no_row():
-    nothing = SegmentationImage(np.zeros((6, 12), dtype=int))
+    nothing = list_segments(np.zeros((6, 12), dtype=int))
     assert class_scores(np.zeros((4, 6, 12)), nothing).shape == (0, 3)
 
 

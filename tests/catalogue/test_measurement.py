@@ -10,11 +10,11 @@ import pytest
 from astropy.coordinates import SkyCoord
 from made_skies import BACKGROUND, INDEX, SURVEY, make_sky, power_law_shares, sky_wcs
 from measured_skies import in_order, measure
-from photutils.segmentation import SegmentationImage
 
 from psseg.catalogue.blocks import FitSettings
 from psseg.catalogue.measurement import measure_counts
 from psseg.catalogue.positions import RADIUS_68
+from psseg.catalogue.segment_map import list_segments
 from psseg.errors import PssegError
 
 SHARES, COUNTS_PER_FLUX = power_law_shares()
@@ -246,12 +246,12 @@ def test_nothing_found_gives_a_table_without_rows():
 
 def test_wrong_shapes_are_named():
     sky = make_sky(np.random.default_rng(4), x=[], y=[], counts=[], n=32)
-    segments = SegmentationImage(np.zeros((32, 32), dtype=int))
+    segments = list_segments(np.zeros((32, 32), dtype=int))
     good = [sky.tile, sky.background, sky.class_probabilities, segments, SURVEY]
     for number, bad, message in (
         (1, sky.background[:7], r"background: want shape \(8, 32, 32\)"),
         (2, sky.class_probabilities[:3], r"class_probabilities: want shape \(4, 32, 32\)"),
-        (3, SegmentationImage(np.zeros((3, 3), dtype=int)), r"segments: want shape \(32, 32\)"),
+        (3, list_segments(np.zeros((3, 3), dtype=int)), r"segments: want shape \(32, 32\)"),
     ):
         arguments = [*good[:number], bad, *good[number + 1 :]]
         with pytest.raises(PssegError, match=message):

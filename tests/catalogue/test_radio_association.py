@@ -15,10 +15,10 @@ from made_images import (
     make_image,
     measure,
 )
-from photutils.segmentation import SegmentationImage
 from scipy.ndimage import label
 
 from psseg.catalogue.radio_association import associated_segments
+from psseg.catalogue.segment_map import list_segments
 from psseg.tiles.beam import Beam
 from psseg.tiles.network_planes import network_planes
 
@@ -49,7 +49,7 @@ def scene(sources, *, rms=RMS, cuts=(), frequency=1.4e9, crowd=()):
     cut[:, list(cuts)] = False
     markers = label(cut)[0]
     nearest = np.where(bright & (markers == 0), np.roll(markers, 1, axis=1), markers)
-    return image, SegmentationImage(nearest.astype(np.int32)), bright
+    return image, list_segments(nearest.astype(np.int32)), bright
 
 
 def associated(image, segments, bright, *, rms=RMS):
@@ -149,7 +149,7 @@ def test_a_resampled_image_is_associated_alike():
         np.clip(((np.arange(n) + 0.5) / planes.zoom).astype(int), 0, side - 1)
         for n, side in zip(planes.mask.shape, SHAPE, strict=True)
     )
-    coarse = SegmentationImage(segments.data[np.ix_(rows, columns)])
+    coarse = list_segments(segments.data[np.ix_(rows, columns)])
     assert coarse.n_labels == 2
     probability = np.where(coarse.data > 0, 0.9, 0.02)
     assert associated_segments(coarse, fine, planes, probability).n_labels == 1

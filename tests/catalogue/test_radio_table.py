@@ -11,7 +11,6 @@ from astropy.table import QTable, Table
 from hypothesis import given
 from hypothesis import strategies as st
 from made_images import RMS, beam_covariance, discs, draw, make_image, measure
-from photutils.segmentation import SegmentationImage
 
 from psseg.catalogue.radio_columns import COMPONENT_COLUMNS, RADIO_COLUMNS
 from psseg.catalogue.radio_flags import RADIO_FLAG_MEANINGS, RadioFlag
@@ -23,6 +22,7 @@ from psseg.catalogue.radio_table import (
     read_radio_catalogue,
     write_radio_catalogue,
 )
+from psseg.catalogue.segment_map import list_segments
 from psseg.errors import PssegError
 
 LIKELIHOODS = np.array([[0.7, 0.2, 0.1], [0.1, 0.2, 0.7]])
@@ -116,7 +116,7 @@ def test_components_follow_a_selection_of_sources(measured):
 
 def test_nothing_measured_makes_an_empty_catalogue():
     image = make_image([np.zeros((20, 20))])
-    measured = measure(image, SegmentationImage(np.zeros((20, 20), dtype=int)))
+    measured = measure(image, list_segments(np.zeros((20, 20), dtype=int)))
     built = build_radio_catalogue(*measured, likelihoods=np.zeros((0, 3)))
     for made, empty in zip(built, empty_radio_catalogue(), strict=True):
         assert len(made) == len(empty) == 0

@@ -21,6 +21,8 @@ def test_the_map_comes_back_whole_and_in_rows(data):
     np.testing.assert_array_equal(segments.rows(slice(2, 5)), data[2:5])
     np.testing.assert_array_equal(segments.image().data, data)
     assert segments.labels.tolist() == [2, 3, 7]
+    assert segments.areas.tolist() == segments.image().areas.tolist() == [9, 1, 12]
+    np.testing.assert_array_equal(segments.inside(), data > 0)
 
 
 @pytest.mark.parametrize("step", [1, 2, 4])
@@ -50,5 +52,6 @@ def test_a_pixel_that_two_regions_claim_has_one_label(data):
 
 def test_an_image_without_segments_is_empty():
     nothing = list_segments(np.zeros((3, 4), int))
-    assert nothing.labels.size == 0
+    assert nothing.n_labels == nothing.max_label == 0
+    assert nothing.areas.size == 0
     assert not SegmentMap.joined((3, 4), [(nothing, (0, 0), 0)]).data.any()

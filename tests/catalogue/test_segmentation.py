@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from photutils.segmentation import SegmentationImage
 
+from psseg.catalogue.segment_map import list_segments
 from psseg.catalogue.segment_sharing import segment_territory, shared_segments
 from psseg.catalogue.segmentation import (
     find_segments,
@@ -129,7 +129,7 @@ def test_a_cube_is_refused():
 def two_segments():
     data = np.zeros((12, 20), dtype=int)
     data[3:7, 2:10], data[4:6, 14:18] = 3, 5
-    return SegmentationImage(data)
+    return list_segments(data)
 
 
 def test_the_territory_is_that_of_the_nearest_segment():
@@ -138,7 +138,7 @@ def test_the_territory_is_that_of_the_nearest_segment():
     assert territory[4, 15] == territory[5, 19] == 1
     assert territory[4, 12] == 1
     assert territory[11, 5] == territory[0, 19] == -1
-    nothing = SegmentationImage(np.zeros((4, 5), dtype=int))
+    nothing = list_segments(np.zeros((4, 5), dtype=int))
     assert np.all(segment_territory(nothing, reach=2) == -1)
 
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.table import QTable
-from photutils.segmentation import SegmentationImage
 from radio_tables import ARCSEC, BEAM, detections_at
 from scipy import ndimage
 
 from psseg.catalogue.probability import source_probability
+from psseg.catalogue.segment_map import list_segments
 from psseg.errors import PssegError
 from psseg.evaluation.radio_calibration import (
     calibrate_radio,
@@ -48,7 +48,7 @@ def islands(image, model, *, keep_candidates=False):
     for name in SOURCE_CLASSES:
         table[f"M_{name.upper()}"] = np.full(n, np.nan)
     statistics = {"correlation": 1.0, "ringing": rms, "depth": 1.0, "sources": np.mean(label > 0)}
-    return SimpleNamespace(table=table, segments=SegmentationImage(label), statistics=statistics)
+    return SimpleNamespace(table=table, segments=list_segments(label), statistics=statistics)
 
 
 def test_an_island_finder_finds_what_is_bright_and_little_of_what_is_faint(model):
