@@ -26,7 +26,7 @@ from psseg.survey.classes import CLASS_COLOURS, CLASS_NAMES
 from psseg.tiles.headers import celestial_wcs, find_image, open_fits
 from psseg.tiles.tables import column_names, column_values, find_table
 
-__all__ = ["Frame", "class_frame", "map_frame"]
+__all__ = ["NOISE_LEVELS", "Frame", "class_frame", "map_frame"]
 
 PICTURE = (1200, 740)
 """Pixels that DS9's panels leave to the map in the window it opens, measured with DS9 8.4."""
@@ -39,7 +39,7 @@ GREY_PERCENTILES = (30.0, 99.8)
 empty sky dark enough for coloured regions."""
 
 NOISE_LEVELS = (-3.0, 60.0)
-"""Grey levels of radio images run over this range of the median local rms, as in the picture."""
+"""Grey levels of radio images run over this range of the median local rms, in pictures, too."""
 
 THINNED = 1000
 """Pixels along a side from which the rms of a radio image is taken."""

@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from psseg.catalogue.segment_map import SegmentMap
+from psseg.ds9_frames import NOISE_LEVELS
 from psseg.plots import MASKED, PANEL_INCHES, class_legend, dress_axes, save_figure
 from psseg.survey.classes import CLASS_COLOURS, SOURCE_CLASSES
 from psseg.tiles.radio_image import RadioImage
@@ -27,9 +28,6 @@ __all__ = ["image_figure", "plot_image"]
 
 LARGEST_SIDE = 1200
 """Pixels that are drawn along a side, more than a panel has; larger images are thinned out."""
-
-NOISE_LEVELS = (-3.0, 60.0)
-"""Grey levels run over this range of the median local rms."""
 
 
 def plot_image(

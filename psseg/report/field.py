@@ -19,8 +19,8 @@ from astropy.wcs.utils import proj_plane_pixel_area
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from psseg.ds9_frames import NOISE_LEVELS
 from psseg.errors import PssegError, PssegWarning
-from psseg.image_plots import NOISE_LEVELS
 from psseg.label_file import plane_names
 from psseg.plots import SMOOTHING
 from psseg.product_folder import ProductSet

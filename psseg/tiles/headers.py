@@ -81,11 +81,11 @@ def open_fits(path: str | Path, *, check: bool = True) -> Iterator[fits.HDUList]
         except PssegError:
             raise
         except (*_UNREADABLE, *DAMAGED) as error:
-            raise _unreadable(path, error) from error
+            raise _unreadable(path, opener, error) from error
         try:
             yield hdus
         except _UNREADABLE as error:
-            raise _unreadable(path, error) from error
+            raise _unreadable(path, opener, error) from error
         finally:
             hdus.close()
 
@@ -232,13 +232,24 @@ def _open_all(file: Any) -> fits.HDUList:
     return hdus
 
 
-def _unreadable(path: Path, error: Exception) -> PssegError:
+def _unreadable(path: Path, opener: _Opener, error: Exception) -> PssegError:
+    if opener is not open and _ends_early(path, opener):
+        return _truncated(path)
     what = "its headers are damaged" if isinstance(error, DAMAGED) else "cannot be read as FITS"
     return PssegError(f"{path.name}: {what}: {one_line(error)}")
 
 
 def _truncated(path: Path) -> PssegError:
     return PssegError(f"{path.name}: the file is truncated; copy or download it again")
+
+
+def _ends_early(path: Path, opener: _Opener) -> bool:
+    """Tell whether a compressed file breaks off."""
+    try:
+        _length(path, opener)
+    except _UNREADABLE as error:
+        return isinstance(error, EOFError)
+    return False
 
 
 def _length(path: Path, opener: _Opener) -> int:

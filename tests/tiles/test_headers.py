@@ -43,6 +43,16 @@ def test_whole_files_open(long_file):
             assert [hdu.name for hdu in hdus] == ["PRIMARY", "EBOUNDS", "GTI"]
 
 
+@pytest.mark.parametrize(("part", "check"), [(0.02, True), (0.02, False), (0.5, True), (0.9, True)])
+def test_compressed_files_that_break_off_are_said_to_be_truncated(long_file, part, check):
+    content = gzip.compress(long_file.read_bytes())
+    broken = long_file.with_name("broken.fits.gz")
+    broken.write_bytes(content[: int(part * len(content))])
+    message = "broken.fits.gz: the file is truncated; copy or download it again"
+    with pytest.raises(PssegError, match=message), open_fits(broken, check=check):
+        pass
+
+
 @pytest.mark.parametrize("part", [0.02, 0.2, 0.5, 0.9])
 @pytest.mark.parametrize("how", ["plain", "cut after compression", "cut before compression"])
 def test_truncated_files_are_refused(long_file, part, how):
