@@ -30,6 +30,7 @@ from scipy.ndimage import gaussian_filter
 from psseg.evaluation.matching import Footprint, column, match_one_to_one, positions
 from psseg.evaluation.text import markdown_table
 from psseg.pipeline import catalogue
+from psseg.plots import dress_axes
 from psseg.survey.classes import CLASS_COLOURS, SOURCE_CLASSES, class_of_code
 from psseg.tiles.tile import Tile
 
@@ -203,7 +204,7 @@ def draw(table: QTable, tile: Tile, data: Path) -> Figure:
             color=CLASS_COLOURS[name],
             label=f"psseg {name}",
         )
-    axes.set(xlim=(-0.5, n_x - 0.5), ylim=(-0.5, n_y - 0.5))
+    dress_axes(axes, tile.wcs, tile.shape, f"{tile.name}: counts, smoothed")
     axes.legend(loc="upper right", ncols=5)
     return figure
 

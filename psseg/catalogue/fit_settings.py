@@ -25,7 +25,8 @@ class FitSettings:
         Size of these regions, deg. Without them, a background 10 % too low on the whole map gave
         faint sources 50 % more counts; with them, 10 %.
     leash : float
-        Farthest a source may be from the centroid of its segment, deg.
+        Farthest a point source may be from the centroid of its segment, deg; a disc may be as far
+        as a disc of the segment's area reaches.
     position_prior : float
         Expected error of that centroid along each axis, deg: a wide prior that keeps faint sources
         in place and does not matter for others.

@@ -139,7 +139,7 @@ def fit_scene(
     sources: Sources,
     *,
     spectrum: Spectrum,
-    leash: float,
+    leash: float | Floats,
     position_prior: float,
     start: Sources | None = None,
     moving: NDArray[np.bool_] | None = None,
@@ -156,7 +156,7 @@ def fit_scene(
         Where to begin.
     spectrum : callable
         Lays a smooth spectrum through the counts per band.
-    leash : float
+    leash : float or ndarray (n_sources,)
         Farthest a source may be from where it is expected, deg.
     position_prior : float
         Standard deviation, along each axis, of a Gaussian prior about that position, deg.

@@ -96,7 +96,7 @@ def shortened(step: Floats) -> Floats:
     return step * np.minimum(1, LONGEST_MOVE / np.maximum(np.hypot(*step), 1e-9))
 
 
-def moved(sources: Sources, start: Sources, step: Floats, leash: float) -> Sources:
+def moved(sources: Sources, start: Sources, step: Floats, leash: float | Floats) -> Sources:
     """Move sources by a step (2, n_sources), no farther than a leash (deg) from the start."""
     free = replace(sources, x=sources.x + step[0], y=sources.y + step[1])
     back = np.minimum(1, leash / np.maximum(displacement(free, start), 1e-9))

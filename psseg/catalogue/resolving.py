@@ -175,12 +175,22 @@ def _fitted(
         sources,
         start=start,
         spectrum=spectrum,
-        leash=block.settings.leash,
+        leash=_leashes(block, sources, segment),
         position_prior=block.settings.position_prior,
         moving=moving,
         level=level,
         **({} if moving is None else {"n_moves": N_MOVES_AGAIN}),
     )
+
+
+def _leashes(block: Block, sources: Sources, segment: NDArray[np.intp]) -> Floats:
+    """Give how far each source may be from where it is expected, deg.
+
+    A disc may be anywhere in its segment: neighbours that share the segment, or take part of the
+    disc into theirs, move its centroid far from the disc's.
+    """
+    farthest = np.maximum(block.size[segment], block.settings.leash)
+    return np.where(sources.shape > 0, farthest, block.settings.leash)
 
 
 def _stands_out(block: Block, found: Resolved) -> Floats:

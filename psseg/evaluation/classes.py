@@ -118,11 +118,13 @@ def pulsar_curve(detections: QTable, truths: QTable, *, prefix: str = "P") -> li
     Returns
     -------
     list of dict
-        One row per threshold: precision counts false detections against us; recall is of the
-        pulsars that were detected.
+        One row per threshold: precision counts false detections against us, but not what true
+        sources without a class were taken for; recall is of the pulsars that were detected.
     """
+    true = true_classes(detections)
+    detections, true = detections[true != NO_CLASS], true[true != NO_CLASS]
     probability = class_columns(detections, prefix)[:, SOURCE_CLASSES.index("pulsar")]
-    is_pulsar = true_classes(detections) == SOURCE_CLASSES.index("pulsar")
+    is_pulsar = true == SOURCE_CLASSES.index("pulsar")
     names = np.char.lower(np.asarray(truths["CLASS"], dtype=str))
     visible = int(((names == "pulsar") & (column(truths, "TS") >= 25)).sum())
     rows: list[Row] = []

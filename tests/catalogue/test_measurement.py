@@ -12,6 +12,7 @@ from made_skies import BACKGROUND, INDEX, SURVEY, make_sky, power_law_shares, sk
 from measured_skies import in_order, measure
 
 from psseg.catalogue.blocks import FitSettings
+from psseg.catalogue.flags import Flag
 from psseg.catalogue.measurement import measure_counts
 from psseg.catalogue.positions import RADIUS_68
 from psseg.catalogue.segment_map import list_segments
@@ -129,6 +130,15 @@ def test_an_extended_source_is_measured_as_a_disc(radius):
     assert table["Extension"].value == pytest.approx([radius], rel=0.3)
     assert table["Npred"] == pytest.approx([6000], rel=0.1)
     assert np.hypot(table["X"] - 48.3, table["Y"] - 47.6)[0] < 0.8
+
+
+def test_a_disc_is_found_where_it_is_though_its_segment_lies_to_one_side():
+    sky = make_sky(np.random.default_rng(9), x=44.0, y=48.0, counts=6000, radius=0.6)
+    label = np.roll(sky.class_probabilities, 5, axis=2)
+    table = measure(replace(sky, class_probabilities=label))[1]
+    assert table["Extension"].value == pytest.approx([0.6], rel=0.3)
+    assert np.hypot(table["X"] - 44, table["Y"] - 48)[0] < 0.8
+    assert not (table["Flags"] & Flag.FIT_FAILED).any()
 
 
 def test_a_bright_point_source_is_no_disc():

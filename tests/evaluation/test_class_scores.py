@@ -59,6 +59,12 @@ def test_pulsar_precision_counts_false_detections(make_catalogue, make_truth):
     assert (best["precision"], best["recall"]) == (0.75, 1.0)
 
 
+def test_pulsar_precision_leaves_out_sources_without_a_class(classified):
+    curve = pulsar_curve(classified.detections, classified.truths)
+    at_half = next(row for row in curve if row["threshold"] == 0.5)
+    assert (at_half["n"], at_half["precision"], at_half["recall"]) == (2, 0.5, 0.5)
+
+
 def test_the_nearest_point_is_given_where_the_goal_is_missed():
     rows = [
         {"threshold": 0.2, "precision": 0.3, "recall": 0.9},
