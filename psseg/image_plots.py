@@ -14,13 +14,19 @@ from astropy.visualization import AsinhStretch, ImageNormalize
 from astropy.visualization.wcsaxes import WCSAxes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import EllipseCollection
-from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from psseg.catalogue.segment_map import SegmentMap
 from psseg.ds9_frames import NOISE_LEVELS
-from psseg.plots import MASKED, PANEL_INCHES, class_legend, dress_axes, save_figure
+from psseg.plots import (
+    MASKED,
+    PANEL_INCHES,
+    class_legend,
+    dress_axes,
+    save_figure,
+    segment_colours,
+)
 from psseg.survey.classes import CLASS_COLOURS, SOURCE_CLASSES
 from psseg.tiles.radio_image import RadioImage
 
@@ -102,10 +108,7 @@ def _draw_segments(
     axes: WCSAxes, image: RadioImage, table: Table, segments: SegmentMap, step: int
 ) -> None:
     axes.set_facecolor("white")
-    colours = np.zeros((segments.max_label + 1, 4))
-    for segment, name in zip(table["SEGMENT"], table["CLASS"], strict=True):
-        colours[int(segment)] = to_rgba(CLASS_COLOURS[str(name)])
-    picture = _bytes(colours)[segments.thinned(step)]
+    picture = _bytes(segment_colours(table, segments))[segments.thinned(step)]
     picture[image.mask[::step, ::step]] = _bytes(MASKED)
     axes.imshow(picture, origin="lower", interpolation="nearest", extent=_extent(image.shape))
 

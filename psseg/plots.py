@@ -21,6 +21,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
+from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from psseg.catalogue.segment_map import SegmentMap
@@ -37,6 +38,7 @@ __all__ = [
     "dress_axes",
     "plot_catalogue",
     "save_figure",
+    "segment_colours",
 ]
 
 CLASS_MARKERS = {"pulsar": "^", "blazar": "o", "other": "s"}
@@ -137,12 +139,20 @@ def _draw_map(axes: WCSAxes, tile: Tile) -> None:
 
 def _draw_segments(axes: WCSAxes, tile: Tile, table: Table, segments: SegmentMap) -> None:
     axes.set_facecolor("white")
+    image = segment_colours(table, segments)[segments.data]
+    image[tile.mask] = MASKED
+    axes.imshow(image, origin="lower", interpolation="nearest")
+
+
+def segment_colours(table: Table, segments: SegmentMap) -> NDArray[np.float64]:
+    """Give the colour of each label by the class of its source, (max_label + 1, 4) from 0 to 1.
+
+    Transparent where no source has the label.
+    """
     colours = np.zeros((segments.max_label + 1, 4))
     for segment, name in zip(table["SEGMENT"], table["CLASS"], strict=True):
         colours[int(segment)] = to_rgba(CLASS_COLOURS[str(name)])
-    image = colours[segments.data]
-    image[tile.mask] = MASKED
-    axes.imshow(image, origin="lower", interpolation="nearest")
+    return colours
 
 
 def dress_axes(axes: WCSAxes, wcs: WCS, shape: tuple[int, int], title: str) -> None:

@@ -96,9 +96,10 @@ def at_edge(segments: SegmentMap) -> NDArray[np.bool_]:
     -------
     ndarray of bool (n_segments,)
     """
-    pixels, (n_y, n_x) = list_pixels(segments), segments.shape
-    outermost = np.isin(pixels.rows, (0, n_y - 1)) | np.isin(pixels.columns, (0, n_x - 1))
-    return pixels.sums(outermost) > 0
+    n_y, n_x = segments.shape
+    rows, columns = np.divmod(segments.index, n_x)
+    outermost = np.isin(rows, (0, n_y - 1)) | np.isin(columns, (0, n_x - 1))
+    return np.isin(segments.labels, segments.label[outermost])
 
 
 def beside_others(segments: SegmentMap) -> NDArray[np.bool_]:

@@ -206,10 +206,7 @@ def _opener(path: Path) -> _Opener:
 
 def _check_complete(path: Path, opener: _Opener) -> None:
     """Refuse a file that ends before its last HDU does."""
-    try:
-        size = path.stat().st_size if opener is open else _length(path, opener)
-    except EOFError as error:
-        raise _truncated(path) from error
+    size = path.stat().st_size if opener is open else _length(path, opener)
     with opener(path, "rb") as file:
         hdus = fits.open(file, disable_image_compression=True)
         last = hdus[len(hdus) - 1]
