@@ -101,7 +101,7 @@ def recognise_survey(path: str | Path) -> str | None:
     Raises
     ------
     PssegError
-        If the file does not exist or is no FITS file.
+        If the file does not exist, is no FITS file, or is cut short before it says what it is.
     """
     with open_fits(path, check=False) as hdus:
         instrument = telescope(hdus)
@@ -112,7 +112,8 @@ def recognise_survey(path: str | Path) -> str | None:
         return next(fitting, None)
     if looks_like_radio(path):
         return next((s.name for s in surveys if s.kind == "continuum"), None)
-    return None
+    with open_fits(path):  # refuses a file cut short, whose end would say what it is
+        return None
 
 
 def _read_counts(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -26,6 +28,16 @@ def surveys(monkeypatch):
 def test_survey_is_recognised_from_cubes_and_photons(cube, write_events):
     assert recognise_survey(cube) == "fermi-lat"
     assert recognise_survey(write_events([0.0], [0.0], [1.0])) == "fermi-lat"
+
+
+@pytest.mark.parametrize("part", [0.5, 0.9])
+def test_a_file_cut_short_is_refused_where_its_end_would_name_the_survey(write_events, part):
+    whole = write_events([0.0], [0.0], [1.0])
+    content = gzip.compress(whole.read_bytes())
+    cut = whole.with_name("cut.fits.gz")
+    cut.write_bytes(content[: int(part * len(content))])
+    with pytest.raises(PssegError, match=r"cut\.fits\.gz: the file is truncated"):
+        recognise_survey(cut)
 
 
 def test_survey_of_other_files_is_unknown(write_cube, write_exposure):
