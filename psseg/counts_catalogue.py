@@ -15,7 +15,8 @@ from astropy.coordinates import SkyCoord
 from astropy.table import QTable
 
 from psseg.catalogue.classification import apply_priors, class_scores
-from psseg.catalogue.measurement import measure_counts
+from psseg.catalogue.counts_errors import calibrate_counts_errors
+from psseg.catalogue.measurement import covers_flux, measure_counts
 from psseg.catalogue.probability import (
     calibrated_classes,
     counts_evidence,
@@ -121,7 +122,7 @@ def catalogue_tile(
         measured,
         source_probability=measured["SOURCE_PROB"],
         likelihoods=likelihoods,
-        probabilities=apply_priors(likelihoods, _priors(measured, priors, model)),
+        probabilities=apply_priors(likelihoods, _priors(measured, tile, priors, model)),
     )
     if keep_candidates:
         table["SOURCE_SCORE"] = measured["SOURCE_SCORE"]
@@ -155,10 +156,14 @@ def _measure(
         label_map.class_probabilities,
         segments,
         counts_survey(model.survey),
-        position_scale=calibration.position_scale,
-        position_floor=calibration.position_floor,
         unlike_training=unlike_training,
         executor=executor,
+    )
+    calibrate_counts_errors(
+        measured,
+        calibration.errors,
+        low_latitude_errors=calibration.low_latitude_errors,
+        latitude_split=calibration.latitude_split,
     )
     glat = measured["GLAT"].to_value("deg")
     measured["SOURCE_PROB"] = zone_probability(
@@ -203,10 +208,18 @@ def _limits(measured: QTable, calibration: Calibration, threshold: float | None)
     )
 
 
-def _priors(measured: QTable, priors: str | Path, model: Model) -> np.ndarray:
-    positions = SkyCoord(measured["RAJ2000"], measured["DEJ2000"])
-    flux = measured["FLUX1000"].to_value("cm-2 s-1")
-    return class_priors(priors, model.survey, positions=positions, flux=flux)
+def _priors(measured: QTable, tile: Tile, priors: str | Path, model: Model) -> np.ndarray:
+    """Give the priors, by the flux of 1-100 GeV or, where the map lacks that, in its bands."""
+    survey = counts_survey(model.survey)
+    whole = covers_flux(survey, tile)
+    flux = measured["FLUX1000" if whole else "Observed_Flux"].to_value("cm-2 s-1")
+    return class_priors(
+        priors,
+        survey,
+        positions=SkyCoord(measured["RAJ2000"], measured["DEJ2000"]),
+        flux=flux,
+        bands=None if whole else tile.bands_present,
+    )
 
 
 def label_tile(tile: Tile, model: Model, *, progress: bool) -> LabelMap:

@@ -23,8 +23,8 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 
 from psseg.errors import PssegError
+from psseg.sky.class_density import class_density
 from psseg.sky.source_counts import class_densities
-from psseg.sky.sources import class_density
 from psseg.survey.classes import SOURCE_CLASSES
 from psseg.survey.continuum import ContinuumSurvey
 from psseg.survey.survey import AnySurvey
@@ -46,6 +46,7 @@ def class_priors(
     *,
     positions: SkyCoord,
     flux: np.ndarray | None = None,
+    bands: np.ndarray | None = None,
     frequency: float = np.nan,
 ) -> np.ndarray:
     """Give the expected relative density of each class at each source.
@@ -59,8 +60,10 @@ def class_priors(
     positions : SkyCoord, shape (n_sources,)
         Where the sources are.
     flux : numpy.ndarray, shape (n_sources,), optional
-        Photon flux 1-100 GeV, cm⁻² s⁻¹, or integrated flux density, Jy; used by "physical" alone.
-        For counts it may be left out: the density is then that of sources of all fluxes.
+        Photon flux, cm⁻² s⁻¹, or integrated flux density, Jy; used by "physical" alone. For
+        counts it may be left out: the density is then that of all sources above a common flux.
+    bands : numpy.ndarray of bool, shape (n_bands,), optional
+        Bands of the photon flux. The default is 1-100 GeV.
     frequency : float
         Of flux densities, Hz; where it is not known, the survey's reference frequency is taken.
 
@@ -79,7 +82,7 @@ def class_priors(
     if str(priors) == "balanced":
         density = np.ones((len(glat), len(SOURCE_CLASSES)))
     elif str(priors) == "physical":
-        density = _physical(survey, glon, glat, flux, frequency)
+        density = _physical(survey, glon, glat, flux, bands, frequency)
     else:
         edges, table = read_priors(priors)
         density = table[np.clip(np.searchsorted(edges, np.abs(glat), "right") - 1, 0, None)]
@@ -91,13 +94,14 @@ def _physical(
     glon: np.ndarray,
     glat: np.ndarray,
     flux: np.ndarray | None,
+    bands: np.ndarray | None,
     frequency: float,
 ) -> np.ndarray:
     if isinstance(survey, ContinuumSurvey):
         at = frequency if np.isfinite(frequency) else survey.reference_frequency
         fluxes = np.full(len(glat), np.nan) if flux is None else flux
         return class_densities(survey, fluxes, at, glat)
-    return class_density(survey, glon=glon, glat=glat, flux=flux)
+    return class_density(survey, glon=glon, glat=glat, flux=flux, bands=bands)
 
 
 def read_priors(path: str | Path) -> tuple[np.ndarray, np.ndarray]:

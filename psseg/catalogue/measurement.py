@@ -29,7 +29,7 @@ from psseg.survey.classes import SourceClass
 from psseg.survey.survey import Survey
 from psseg.tiles.tile import Tile
 
-__all__ = ["FitSettings", "measure_counts"]
+__all__ = ["FitSettings", "covers_flux", "measure_counts"]
 
 Floats = NDArray[np.float64]
 
@@ -50,8 +50,6 @@ def measure_counts(
     segments: SegmentMap,
     survey: Survey,
     *,
-    position_scale: float = 1.0,
-    position_floor: float = 0.0,
     unlike_training: bool = False,
     settings: FitSettings | None = None,
     executor: Executor | None = None,
@@ -70,10 +68,6 @@ def measure_counts(
         Which pixels belong to which source.
     survey : Survey
         PSF and energy bands.
-    position_scale : float
-        Position errors are multiplied by this (from calibration on simulated skies).
-    position_floor : float
-        Systematic position error along each axis, deg, added in quadrature.
     unlike_training : bool
         Whether to flag all sources as measured on a map unlike the training skies.
     settings : FitSettings, optional
@@ -86,7 +80,8 @@ def measure_counts(
     table : QTable
         One row per source in the order of the labels; columns are explained in
         `psseg.catalogue.table`, besides ``X``, ``Y`` (pixels), ``SOURCE_SCORE`` (highest source
-        probability), ``Counts_Band`` and ``Unc_Counts_Band``. What cannot be known is NaN.
+        probability), ``Counts_Band``, ``Unc_Counts_Band`` and ``Observed_Flux`` (between the edges
+        of the bands that are there, cm⁻² s⁻¹). What cannot be known is NaN.
     segments : SegmentMap (n_y, n_x)
         One per source: those given, shared out where the fit found several sources in one.
 
@@ -130,7 +125,7 @@ def measure_counts(
     table = QTable({"SEGMENT": np.asarray(segments.labels, dtype=np.int32)})
     table["N_PIXELS"] = np.asarray(segments.areas, dtype=np.int32)
     table["SOURCE_SCORE"] = segment_scores(source, segments)
-    _add_positions(table, tile, measured, scale=position_scale, floor=position_floor)
+    _add_positions(table, tile, measured)
     _add_counts(table, tile, measured)
     _add_fluxes(table, tile, survey, measured)
     table["Extension"] = measured.extension * u.deg
@@ -163,9 +158,7 @@ def _check(
             raise PssegError(f"{name}: want shape {want} to fit the tile, got {shape}")
 
 
-def _add_positions(
-    table: QTable, tile: Tile, measured: Measured, *, scale: float, floor: float
-) -> None:
+def _add_positions(table: QTable, tile: Tile, measured: Measured) -> None:
     sky = tile.pixel_to_sky(measured.x, measured.y)
     table["X"], table["Y"] = measured.x, measured.y
     table["RAJ2000"], table["DEJ2000"] = sky.icrs.ra.to(u.deg), sky.icrs.dec.to(u.deg)
@@ -173,7 +166,7 @@ def _add_positions(
     ellipses = error_ellipses(measured.covariance, measured.jacobian)
     for percent, radius in ((68, RADIUS_68), (95, RADIUS_95)):
         for name, sigma in (("Major", ellipses.major), ("Minor", ellipses.minor)):
-            table[f"Conf_{percent}_Semi{name}"] = radius * np.hypot(scale * sigma, floor) * u.deg
+            table[f"Conf_{percent}_Semi{name}"] = radius * sigma * u.deg
         table[f"Conf_{percent}_PosAng"] = ellipses.angle * u.deg
 
 
@@ -197,11 +190,13 @@ def _add_fluxes(table: QTable, tile: Tile, survey: Survey, measured: Measured) -
     table["Npred"] = counts.sum(axis=1)
     table["PL_Index"], table["Unc_PL_Index"] = _parameter(law, 1, len(table))
     table["LP_beta"], table["Unc_LP_beta"] = _parameter(parabola, 2, len(table))
-    flux, error = np.full((2, len(table)), np.nan)
-    if best is not None and _covered(survey, tile):
+    flux = error = seen = np.full(len(table), np.nan)
+    if best is not None:
+        seen, _ = best.photon_flux(*_observed_range(survey, tile))
+    if best is not None and covers_flux(survey, tile):
         flux, error = best.photon_flux(*FLUX_RANGE)
-    table["FLUX1000"] = np.where(known, flux, np.nan) * FLUX_UNIT
-    table["Unc_Flux1000"] = np.where(known, error, np.nan) * FLUX_UNIT
+    for name, values in (("FLUX1000", flux), ("Unc_Flux1000", error), ("Observed_Flux", seen)):
+        table[name] = np.where(known, values, np.nan) * FLUX_UNIT
 
 
 def _spectra(
@@ -220,8 +215,14 @@ def _parameter(spectra: Spectra | None, number: int, n_sources: int) -> tuple[Fl
     return spectra.parameters[:, number], np.sqrt(spectra.covariance[:, number, number])
 
 
-def _covered(survey: Survey, tile: Tile) -> bool:
-    """Tell whether the bands that `FLUX1000` needs are there."""
+def _observed_range(survey: Survey, tile: Tile) -> tuple[float, float]:
+    """Give the energies of the bands that are there, GeV."""
+    bands = band_edges(survey)[tile.bands_present]
+    return float(bands.min()), float(bands.max())
+
+
+def covers_flux(survey: Survey, tile: Tile) -> bool:
+    """Tell whether the bands that ``FLUX1000`` needs are there."""
     low, high = band_edges(survey).T
     needed = (low < FLUX_NEEDS[1] * 0.98) & (high > FLUX_NEEDS[0] * 1.02)
     return bool(needed.any() and tile.bands_present[needed].all())

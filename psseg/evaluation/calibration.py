@@ -3,7 +3,7 @@
 In go merged detections (see `psseg.evaluation.matching`) of a simulated sky that was catalogued
 without calibration and down to a low score; out comes a `Calibration`, plain numbers that are kept
 in the model's folder: the probability that a source is real, the thresholds that give the asked
-purity, the temperature and bias of the class probabilities, and the scale of the error ellipses.
+purity, the temperature and bias of the class probabilities, and the scales of the errors.
 """
 
 from __future__ import annotations
@@ -48,8 +48,9 @@ RESIDUAL_MARGIN = 1.1
 
 POSITION_SCALES = np.arange(0.5, 3.01, 0.02)
 POSITION_FLOORS = np.arange(0.0, 0.0401, 0.001)
-"""Grid of the scale and floor of errors (deg, beams or share of the flux): wider than any trained
-network needed."""
+FLUX_FLOORS = np.arange(0.0, 0.301, 0.005)
+"""Grids of the scale and the floor of errors (deg, beams; share of the flux): wider than any
+trained network needed."""
 
 Shares = tuple[tuple[float, float], ...]
 
@@ -137,7 +138,8 @@ def fit_calibration(
     limit = detection_threshold(glat, thresholds=thresholds, latitude_split=targets.latitude_split)
     kept = counted[(probability >= limit) & real]
     temperature, bias = _fit_class_table(kept)
-    scale, floor = _fit_position_table(kept)
+    near_plane = np.abs(column(kept, "GLAT", u.deg)) < targets.latitude_split
+    errors, low_errors = (_fit_errors(kept, rows) for rows in (~near_plane, near_plane))
     return Calibration(
         source_coefficients=high,
         low_latitude_coefficients=low,
@@ -146,8 +148,11 @@ def fit_calibration(
         latitude_split=targets.latitude_split,
         temperature=temperature,
         class_bias=bias,
-        position_scale=scale,
-        position_floor=floor,
+        position_scale=errors[0],
+        position_floor=errors[1],
+        flux_scale=errors[2],
+        flux_floor=errors[3],
+        low_latitude_errors=low_errors,
         residual_limit=residual_limit,
     )
 
@@ -204,7 +209,9 @@ def fit_position_errors(
     are nearest to what is claimed in units of their binomial errors.
     """
     shares = ELLIPSE_SHARES if tails else ELLIPSE_SHARES[:1]
-    return _best_errors(offset, error, significance, unit=SIGMA_68, shares=shares)
+    return _best_errors(
+        offset, error, significance, unit=SIGMA_68, shares=shares, floors=POSITION_FLOORS
+    )
 
 
 def fit_flux_errors(
@@ -227,7 +234,9 @@ def fit_flux_errors(
         Errors are multiplied by `scale`, then `floor` times the flux is added in quadrature.
     """
     distance = np.abs(np.asarray(offset, dtype=float))
-    return _best_errors(distance, error, significance, unit=1.0, shares=FLUX_SHARES)
+    return _best_errors(
+        distance, error, significance, unit=1.0, shares=FLUX_SHARES, floors=FLUX_FLOORS
+    )
 
 
 def _best_errors(
@@ -237,6 +246,7 @@ def _best_errors(
     *,
     unit: float,
     shares: Shares,
+    floors: NDArray[np.float64],
 ) -> tuple[float, float]:
     """Give the scale and floor, in some unit of the errors, whose coverage is nearest to claims."""
     offsets, errors = np.asarray(offset, dtype=float), np.asarray(error, dtype=float)
@@ -246,9 +256,7 @@ def _best_errors(
     offsets, errors = offsets[usable], errors[usable]
     order = np.argsort(np.asarray(significance, dtype=float)[usable], kind="stable")
     groups = np.array_split(order, POSITION_BINS)
-    choices = [
-        (float(scale), float(floor)) for scale in POSITION_SCALES for floor in POSITION_FLOORS
-    ]
+    choices = [(float(scale), float(floor)) for scale in POSITION_SCALES for floor in floors]
 
     def miscoverage(choice: tuple[float, float]) -> float:
         scale, floor = choice
@@ -298,6 +306,12 @@ def _fit_class_table(sources: QTable) -> tuple[float, Any]:
     return fit_classes(balanced, with_priors[known] / balanced, true[known])
 
 
+def _fit_errors(sources: QTable, rows: NDArray[np.bool_]) -> tuple[float, ...]:
+    """Fit the errors of some true detections, or of all where they are too few."""
+    chosen = sources[rows] if rows.sum() >= FEWEST_DETECTIONS else sources
+    return (*_fit_position_table(chosen), *_fit_flux_table(chosen))
+
+
 def _fit_position_table(sources: QTable) -> tuple[float, float]:
     """Fit the position errors of true point sources."""
     point = sources[np.nan_to_num(column(sources, "TRUE_EXTENSION")) == 0]
@@ -305,3 +319,12 @@ def _fit_position_table(sources: QTable) -> tuple[float, float]:
     with np.errstate(divide="ignore", invalid="ignore"):
         error = offset / distance
     return fit_position_errors(offset, error, column(point, "Sqrt_TS"))
+
+
+def _fit_flux_table(sources: QTable) -> tuple[float, float]:
+    """Fit the flux errors of true sources."""
+    flux, true, error = (
+        column(sources, name, "cm-2 s-1") for name in ("FLUX1000", "TRUE_FLUX1000", "Unc_Flux1000")
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return fit_flux_errors((flux - true) / flux, error / flux, column(sources, "Sqrt_TS"))

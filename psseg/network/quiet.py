@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["quiet_start"]
+__all__ = ["quiet_start", "start_keras"]
 
 STANDARD_ERROR = 2
 
@@ -30,3 +30,10 @@ def quiet_start() -> Iterator[None]:
     finally:
         os.dup2(kept, STANDARD_ERROR)
         os.close(kept)
+
+
+def start_keras() -> None:
+    """Import Keras, and TensorFlow with it, without a word on standard error."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with quiet_start():
+        import keras  # noqa: F401

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 import zipfile
@@ -23,7 +22,7 @@ import numpy as np
 
 from psseg import __version__
 from psseg.errors import PssegError
-from psseg.network.quiet import quiet_start
+from psseg.network.quiet import start_keras
 from psseg.survey.schema import from_table
 from psseg.survey.survey import AnySurvey, parse_survey
 
@@ -77,10 +76,11 @@ class Calibration:
         Of :func:`psseg.catalogue.probability.combined_classes`, for radio images of several planes;
         empty where the network alone says the class.
     flux_scale, flux_floor : float
-        Factor on the errors of fluxes in radio images, and the share of the flux that is added in
-        quadrature.
+        Factor on the errors of fluxes, and the share of the flux that is added in quadrature.
     resolved_flux_floor : float
-        Another such share, of the fluxes of sources larger than the beam.
+        Another such share, of the fluxes of radio sources larger than the beam.
+    low_latitude_errors : tuple of float
+        `errors` below `latitude_split`; empty where they do not differ.
     """
 
     source_coefficients: tuple[float, ...]
@@ -98,6 +98,12 @@ class Calibration:
     flux_scale: float = 1.0
     flux_floor: float = 0.0
     resolved_flux_floor: float = 0.0
+    low_latitude_errors: tuple[float, ...] = ()
+
+    @property
+    def errors(self) -> tuple[float, ...]:
+        """Scale and floor of positions, and of fluxes."""
+        return self.position_scale, self.position_floor, self.flux_scale, self.flux_floor
 
     def to_dict(self) -> dict[str, Any]:
         """Give plain numbers, for JSON."""
@@ -216,9 +222,8 @@ def load_model(name: str | Path) -> Model:
                 f"{folder / file}: checksum does not match model.json; the file was changed or "
                 "damaged: install the model anew"
             )
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with quiet_start():
-        import keras
+    start_keras()
+    import keras
 
     return Model(
         network=keras.saving.load_model(folder / "network.keras", compile=False, safe_mode=True),

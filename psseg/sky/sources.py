@@ -1,7 +1,7 @@
 """Source populations: how many, where on the sky, how bright, with which spectrum and size.
 
 The same numbers serve twice: the simulator draws sources from them, and the catalogue takes from
-them how many pulsars, blazars and other sources to expect at a position and flux (the priors).
+them how many pulsars, blazars and other sources to expect (:mod:`psseg.sky.class_density`).
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ above the threshold there in the inner Galaxy."""
 
 __all__ = [
     "SourceList",
-    "class_density",
     "draw_balanced",
+    "draw_band_fractions",
     "draw_physical",
     "number_above",
     "sky_density",
@@ -167,47 +167,6 @@ def _draw_fluxes(population: Population, n: int, rng: np.random.Generator) -> np
     return np.interp(rng.uniform(0, counts[-1], n), counts, flux)
 
 
-def class_density(
-    survey: Survey, *, glon: np.ndarray, glat: np.ndarray, flux: np.ndarray | None = None
-) -> np.ndarray:
-    """Give the expected density of pulsars, blazars and other sources: the physical priors.
-
-    Parameters
-    ----------
-    survey : Survey
-    glon, glat : numpy.ndarray, shape (n,)
-        Galactic positions, deg.
-    flux : numpy.ndarray, shape (n,), optional
-        1-100 GeV photon fluxes, ph cm⁻² s⁻¹. Without, or where not finite, all sources above the
-        populations' reference of 3e-10 ph cm⁻² s⁻¹ are counted.
-
-    Returns
-    -------
-    numpy.ndarray, shape (n, 3)
-        Per steradian (and per natural logarithm of flux), in the order of `SOURCE_CLASSES`; only
-        ratios between the columns mean anything.
-    """
-    density = np.zeros((len(glon), len(SOURCE_CLASSES)))
-    for population in survey.populations:
-        if population.source_class:
-            column = SOURCE_CLASSES.index(population.source_class)
-            number = _numbers_at(population, flux, len(glon))
-            density[:, column] += number * sky_density(population, glon, glat)
-    return density
-
-
-def _numbers_at(population: Population, flux: np.ndarray | None, n: int) -> np.ndarray:
-    """Give the sources per ln(flux) at each flux, or above 3e-10 where none is given."""
-    overall = np.full(n, number_above(population, 3e-10))
-    if flux is None:
-        return overall
-    # Averaged over ±20 % in flux, about its error at the threshold; 1e-12 keeps every class alive.
-    clipped = np.clip(np.nan_to_num(flux, nan=1.0), 3e-11, 1e-7)
-    step = number_above(population, clipped / 1.2) - number_above(population, clipped * 1.2)
-    local = np.maximum(step / (2 * np.log(1.2)), 1e-12)
-    return np.where(np.isfinite(flux), local, overall)
-
-
 def draw_physical(
     survey: Survey,
     geometry: TileGeometry,
@@ -337,13 +296,7 @@ def _complete(
     """Give sources their spectra and sizes."""
     population = survey.populations[index]
     n = len(x)
-    fractions = band_fractions(
-        population.spectrum,
-        survey.energy_edges,
-        pivot=10 ** rng.normal(*population.pivot, n) / 1000,
-        index=rng.normal(*population.index, n),
-        curvature=_draw_curvature(population, n, rng),
-    )
+    fractions = draw_band_fractions(population, survey.energy_edges, n, rng)
     return SourceList(
         population=np.full(n, index),
         x=x,
@@ -352,6 +305,34 @@ def _complete(
         band_flux=fractions * flux[:, None],
         radius=_draw_radii(population, n, rng),
         is_disc=rng.uniform(size=n) < 0.6,
+    )
+
+
+def draw_band_fractions(
+    population: Population, energy_edges: np.ndarray, n: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Draw spectra of a population.
+
+    Parameters
+    ----------
+    population : Population
+    energy_edges : numpy.ndarray, shape (n_bands + 1,)
+        Of the bands, GeV.
+    n : int
+        How many.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    numpy.ndarray, shape (n, n_bands)
+        Photon flux in each band over that from 1 to 100 GeV.
+    """
+    return band_fractions(
+        population.spectrum,
+        energy_edges,
+        pivot=10 ** rng.normal(*population.pivot, n) / 1000,
+        index=rng.normal(*population.index, n),
+        curvature=_draw_curvature(population, n, rng),
     )
 
 

@@ -89,16 +89,6 @@ def test_sky_positions_are_those_of_the_pixels(field):
     assert galactic.separation(expected).arcsec.max() < 0.01
 
 
-def test_position_errors_are_scaled_and_have_a_floor():
-    sky = make_sky(np.random.default_rng(1), x=48.2, y=47.7, counts=2000)
-    plain, scaled = measure(sky)[1], measure(sky, position_scale=2.0)[1]
-    floored = measure(sky, position_floor=0.05)[1]
-    for name in ("Conf_68_SemiMajor", "Conf_95_SemiMinor"):
-        assert scaled[name].value == pytest.approx(2 * plain[name].value)
-    expected = np.hypot(plain["Conf_68_SemiMajor"].value, 0.05 * RADIUS_68)
-    assert floored["Conf_68_SemiMajor"].value == pytest.approx(expected)
-
-
 def test_neighbours_at_six_tenths_of_a_degree_are_told_apart():
     rng = np.random.default_rng(7)
     x, y = np.array([40.2, 46.2]), np.array([50.1, 50.1])

@@ -208,6 +208,24 @@ def test_the_zones_of_a_sky_are_calibrated_apart(make_catalogue, make_truth):
     np.testing.assert_allclose(found.source_coefficients[1:3], high[1:], atol=0.25)
 
 
+def test_flux_errors_are_calibrated_apart_near_the_plane(make_catalogue, make_truth):
+    rng = np.random.default_rng(13)
+    ra, dec = (axis.ravel() for axis in np.meshgrid(np.arange(0, 360, 3), np.arange(-81, 82, 3)))
+    score = rng.uniform(0.05, 0.999, len(ra))
+    catalogue = make_catalogue(ra, dec, probability=score)
+    low = np.abs(catalogue["GLAT"].to_value("deg")) < 20
+    # Fluxes have errors of 10 %, but are scattered by 20 % near the plane.
+    ratio = 1 - rng.normal(0, np.where(low, 0.2, 0.1))
+    ts = np.where(rng.uniform(size=len(ra)) < score, 100, 1)
+    truth = make_truth(ra, dec, flux=1e-9 * ratio, ts=ts)
+    found = fit_calibration(match_catalogue(catalogue, truth).detections, candidate_threshold=0.05)
+    for (_, _, scale, floor), expected in (
+        (found.errors, 0.1),
+        (found.low_latitude_errors, 0.2),
+    ):
+        assert np.hypot(scale * 0.1, floor) == pytest.approx(expected, rel=0.12)
+
+
 def test_a_map_may_lie_a_little_beyond_the_simulated_skies():
     backgrounds = QTable({"BAND": ["a", "a", "b", "c"], "RESIDUAL": [1.0, 2.0, 3.0, np.nan]})
     limits = fit_residual_limit(backgrounds, ("a", "b", "c"))

@@ -15,7 +15,6 @@ from scipy.stats import kstest
 
 from psseg.sky.geometry import TileGeometry
 from psseg.sky.sources import (
-    class_density,
     draw_balanced,
     draw_physical,
     number_above,
@@ -242,47 +241,6 @@ def test_the_faint_sky_under_balanced_sources_is_the_physical_one():
     expected = sum(number_above(p, 1e-11) - number_above(p, 1e-10) for p in isotropic)
     expected *= tile().padded_area / (4 * np.pi)
     assert len(faint) == pytest.approx(expected, abs=5 * np.sqrt(expected))
-
-
-# --- the priors ------------------------------------------------------------------------------
-
-
-def test_priors_are_the_counts_at_a_place():
-    glon, glat = np.array([20.0, 150.0]), np.array([0.5, 70.0])
-    density = class_density(SURVEY, glon=glon, glat=glat)
-    pulsars = [POPULATIONS["psr"], POPULATIONS["msp"]]
-    expected = sum(number_above(p, 3e-10) * sky_density(p, glon, glat) for p in pulsars)
-    assert density.shape == (2, 3)
-    assert density[:, 0] == pytest.approx(expected)
-
-
-def test_priors_with_flux_are_its_derivative():
-    flux, step = np.array([3e-10, 2e-9]), 1e-4
-    where = {"glon": np.array([40.0, 40.0]), "glat": np.array([30.0, 30.0])}
-    density = class_density(SURVEY, flux=flux, **where)
-    blazars = [p for p in SURVEY.populations if p.source_class == "blazar"]
-    per_ln = sum(number_above(p, flux * (1 - step)) - number_above(p, flux * (1 + step))
-                 for p in blazars) / (2 * step)  # fmt: skip
-    assert density[:, 1] == pytest.approx(per_ln / (4 * np.pi), rel=0.05)
-
-
-def test_priors_where_there_is_no_flux():
-    where = {"glon": np.array([40.0, 40.0]), "glat": np.array([5.0, 5.0])}
-    with_gaps = class_density(SURVEY, flux=np.array([np.nan, 1e-9]), **where)
-    assert with_gaps[0] == pytest.approx(class_density(SURVEY, **where)[0])
-
-
-@given(glon=st.floats(0, 360), glat=st.floats(-90, 90), log_flux=st.floats(-14, -4))
-def test_no_class_is_ever_impossible(glon, glat, log_flux):
-    where = {"glon": np.array([glon]), "glat": np.array([glat])}
-    density = class_density(SURVEY, flux=np.array([10**log_flux]), **where)
-    assert np.all(np.isfinite(density) & (density > 0))
-
-
-def test_blazars_rule_the_high_latitudes_alone():
-    density = class_density(SURVEY, glon=np.array([15.0, 15.0]), glat=np.array([0.0, 60.0]))
-    assert density[0, 1] < 0.2 * density[0].sum()
-    assert density[1, 1] > 0.8 * density[1].sum()
 
 
 # --- reality ---------------------------------------------------------------------------------
