@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,10 @@ def main() -> None:
 @click.option(
     "--report", "with_report", is_flag=True, help="Write <name>.html as psseg report does."
 )
+@click.option(
+    "--skip-existing", is_flag=True,
+    help="Leave out maps whose products are all there: to go on after an interruption.",
+)  # fmt: skip
 @overwrite_option
 @console_options
 def catalogue(
@@ -104,6 +109,7 @@ def catalogue(
     formats: tuple[str, ...],
     with_report: bool,
     processes: int | None,
+    skip_existing: bool,
     overwrite: bool,
     **options: Any,
 ) -> None:
@@ -119,22 +125,25 @@ def catalogue(
       psseg catalogue photons.fits --center 83.63,22.01 --width 20 -o results
       psseg catalogue north.fits south.fits --priors balanced -o results --overwrite
       psseg catalogue field_I.fits --plane field_V.fits --beam 15,12,80 -o results
+      psseg catalogue tiles/*.fits -o results --skip-existing
       psseg catalogue gc_counts.fits --format votable --format moc --report -o results
     """
     from psseg import pipeline, products
 
-    if with_report and options["style"]:
-        raise click.UsageError("--report knows psseg's own columns: leave out --style")
     if len(maps) > 1 and options["planes"]:
         raise click.UsageError("--plane belongs to one radio image: give one MAP with it")
     _check_stems(maps)
-    planned = [pipeline.product_paths(path, output, formats) for path in maps]
-    pages = [output / f"{products.map_stem(path)}.html" for path in maps if with_report]
-    products.check_writable(
-        [*(product for paths in planned for product in paths.all), *pages], overwrite=overwrite
-    )
+    planned = {path: list(pipeline.product_paths(path, output, formats).all) for path in maps}
+    for path, wanted in planned.items():
+        wanted += [output / f"{products.map_stem(path)}.html"] * with_report
+    if skip_existing:
+        done = [path for path, wanted in planned.items() if all(map(Path.exists, wanted))]
+        for path in done:
+            console.say(f"{path.name}: has all its products already")
+            del planned[path]
+    products.check_writable(chain.from_iterable(planned.values()), overwrite=overwrite)
     failed = 0
-    for path in maps:
+    for path in planned:
         try:
             made = pipeline.catalogue(
                 path,

@@ -5,10 +5,12 @@ Everything heavy is imported inside the commands, so that ``psseg --help`` answe
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from psseg.console import Console, console_options
 from psseg.options import (
@@ -103,14 +105,27 @@ def _simulate_radio(
     """Write radio images; a line per image."""
     from psseg.sky.radio_image_files import simulate_radio_sky
 
-    given = [f"--{name}" for name, value in counts.items() if value is not None]
-    if given or len(setups) > 1:
-        raise click.UsageError(f"radio images take one --setup and no {', '.join(given) or 'more'}")
+    _refuse_given(counts, "a sky of radio images")
+    if len(setups) > 1:
+        raise click.UsageError("radio images take one --setup and no more")
     written = simulate_radio_sky(
         survey, output, n_images=tiles, shape=shape, mix=mix, setup=setups[0] if setups else None,
         seed=seed, overwrite=overwrite, progress=progress,
     )  # fmt: skip
     return ["  ".join(str(path) for path in (*files.planes, files.truth)) for files in written]
+
+
+def _refuse_given(names: Iterable[str], what: str) -> None:
+    """Refuse options that were given and would not be used."""
+    context = click.get_current_context()
+    given = [
+        max(parameter.opts, key=len)
+        for parameter in context.command.params
+        if parameter.name in names
+        and context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise click.UsageError(f"{what} takes no {', '.join(given)}")
 
 
 def _read_templates(diffuse: Path | None, gas: Path | None, survey: Any) -> Any:
@@ -153,12 +168,15 @@ def train(
       psseg train my_survey.toml -o models/mine --tiles 2000 --epochs 2 --seed 1
       psseg train fermi-lat -o models/mine --resume
     """
-    from psseg.network.training import default_settings
+    from psseg.network.quiet import start_keras
     from psseg.survey.survey import load_survey
+
+    loaded = load_survey(survey)
+    start_keras()
+    from psseg.network.training import default_settings
     from psseg.training_run import train_model
 
     given = {name: value for name, value in settings.items() if value is not None}
-    loaded = load_survey(survey)
     train_model(
         loaded,
         output,
@@ -198,7 +216,9 @@ def train(
 @mix_option
 @setup_option
 @click.option(
-    "--years", type=YEARS_LIMITS, default=14.0, show_default=True, help="Exposure of the sky."
+    "--years",
+    type=YEARS_LIMITS,
+    help="Exposure of the sky; without it, 14, or what the survey has nearest to it.",
 )
 @diffuse_options
 @seed_option
@@ -207,6 +227,9 @@ def train(
     help="Tiles done at the same time.",
 )  # fmt: skip
 @click.option("-o", "--output", type=FILE, metavar="DIR", help="Folder for scores and figures.")
+@click.option(
+    "--tables", is_flag=True, help="Write every detection and true source with its match, too."
+)
 @overwrite_option
 @console_options
 def evaluate(
@@ -217,6 +240,7 @@ def evaluate(
     sdc1: Path | None,
     primary_beam: Path | None,
     output: Path | None,
+    tables: bool,
     overwrite: bool,
     **sky: Any,
 ) -> None:
@@ -241,6 +265,10 @@ def evaluate(
         check_writable([output / "scores.json"], overwrite=overwrite)
     if primary_beam and not sdc1:
         raise click.UsageError("--primary-beam is for --sdc1")
+    if tables and (sdc1 or output is None):
+        raise click.UsageError("--tables go into the folder of --output, and not of --sdc1")
+    if catalogue_:
+        _refuse_given(sky, "a catalogue with its truth")
     if model and not (catalogue_ or truth or sdc1):
         found = _evaluate_model(model, progress=console.progress, **sky)
     elif catalogue_ and sdc1 and not (model or truth):
@@ -251,7 +279,7 @@ def evaluate(
         raise click.UsageError("want either --model, or --catalogue with --truth or --sdc1")
     console.say(evaluation.describe(found))
     if output is not None:
-        files = evaluation.write_evaluation(found, output, overwrite=overwrite)
+        files = evaluation.write_evaluation(found, output, tables=tables, overwrite=overwrite)
         console.say("\n".join(str(path) for path in files))
 
 
@@ -284,6 +312,7 @@ def _evaluate_model(
     if size is not None:
         common["shape"] = (size, size)
     if model.survey.kind == "continuum":
+        _refuse_given(counts, "a radio model")
         chosen = {"n_images": tiles, "setups": setups or None}
         common |= {key: value for key, value in chosen.items() if value is not None}
         return evaluation.evaluate_radio(model, **common)

@@ -26,7 +26,7 @@ from psseg.survey.classes import CLASS_COLOURS, CLASS_NAMES
 from psseg.tiles.headers import celestial_wcs, find_image, open_fits
 from psseg.tiles.tables import column_names, column_values, find_table
 
-__all__ = ["NOISE_LEVELS", "Frame", "class_frame", "map_frame"]
+__all__ = ["NOISE_LEVELS", "Frame", "class_frame", "map_frame", "summed_counts"]
 
 PICTURE = (1200, 740)
 """Pixels that DS9's panels leave to the map in the window it opens, measured with DS9 8.4."""
@@ -79,7 +79,7 @@ def map_frame(
     assert product.map is not None
     if product.kind == "continuum":
         return _image_frame(product, rename)
-    counts, wcs = _summed_counts(product)
+    counts, wcs = summed_counts(product)
     look = ["-cmap", "grey", "-scale", "linear"]
     if cube:
         return Frame(
@@ -103,8 +103,25 @@ def _grey_levels(counts: NDArray[np.float64]) -> tuple[float, float]:
     return float(low), float(max(high, low + 1e-3))
 
 
-def _summed_counts(product: ProductSet) -> tuple[NDArray[np.float64], WCS]:
-    """Sum a counts cube over energy, or bin a photon list on the pixels of the class map."""
+def summed_counts(product: ProductSet) -> tuple[NDArray[np.float64], WCS]:
+    """Sum a counts cube over energy, or bin a photon list on the pixels of the class map.
+
+    Parameters
+    ----------
+    product : ProductSet
+        With its map.
+
+    Returns
+    -------
+    counts : numpy.ndarray, shape (n_y, n_x)
+        NaN where the map is blank.
+    wcs : astropy.wcs.WCS
+
+    Raises
+    ------
+    PssegError
+        If the map holds neither, or the class map is needed and is not there.
+    """
     assert product.map is not None
     with open_fits(product.map, check=False) as hdus:
         image = find_image(hdus)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from psseg.evaluation import calibrate, calibrate_radio
 from psseg.evaluation.run import raw_calibration
-from psseg.network.store import Model, load_model, save_model, update_calibration
+from psseg.network.store import Calibration, Model, load_model, save_model
 from psseg.survey.survey import AnySurvey
 
 if TYPE_CHECKING:
@@ -69,24 +71,34 @@ def train_model(
         survey, folder, settings=settings, resume=resume, workers=processes, progress=progress
     )
     record = json.loads((folder / "training.json").read_text("utf-8"))
-    used = record["settings"]
-    save_model(
-        network,
-        survey,
-        folder,
-        name=folder.absolute().name,
-        calibration=raw_calibration(),
-        training=record,
-    )
+    store = partial(save_model, network, survey, name=folder.absolute().name, training=record)
     logger.info("%s: trained in %.0f s; calibrating", folder, record["seconds"])
-    model = load_model(folder)
-    seed = used["seed"]
-    if survey.kind == "continuum":
-        n_images = calibration_tiles or CALIBRATION_IMAGES
-        calibration = calibrate_radio(model, seed=seed, n_images=n_images, progress=progress)
-    else:
-        n_tiles = calibration_tiles or CALIBRATION_TILES
-        calibration = calibrate(
-            model, seed=seed, n_tiles=n_tiles, processes=processes, progress=progress
+    # The folder becomes a model when all is done: without thresholds everything would pass them.
+    with TemporaryDirectory(prefix=".uncalibrated-", dir=folder) as raw:
+        store(Path(raw), calibration=raw_calibration())
+        calibration = _calibrated(
+            load_model(raw),
+            seed=record["settings"]["seed"],
+            tiles=calibration_tiles,
+            processes=processes,
+            progress=progress,
         )
-    return update_calibration(model, calibration)
+    store(folder, calibration=calibration)
+    return load_model(folder)
+
+
+def _calibrated(
+    model: Model, *, seed: int, tiles: int | None, processes: int, progress: bool
+) -> Calibration:
+    """Calibrate on simulated skies of the model's kind."""
+    if model.survey.kind == "continuum":
+        return calibrate_radio(
+            model, seed=seed, n_images=tiles or CALIBRATION_IMAGES, progress=progress
+        )
+    return calibrate(
+        model,
+        seed=seed,
+        n_tiles=tiles or CALIBRATION_TILES,
+        processes=processes,
+        progress=progress,
+    )

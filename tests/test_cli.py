@@ -157,6 +157,24 @@ def test_overwrite_replaces_all_products(truth_teller, counts, tmp_path):
     assert len(products(tmp_path)) == 4
 
 
+def test_an_interrupted_job_goes_on_with_what_is_missing(truth_teller, counts, tmp_path):
+    second = tmp_path / "second.fits"
+    second.write_bytes(counts.read_bytes())
+    assert run("catalogue", counts, "-o", tmp_path / "out").exit_code == 0
+    before = (tmp_path / "out" / "sky_catalogue.fits").stat().st_mtime_ns
+    result = run("catalogue", counts, second, "-o", tmp_path / "out", "--skip-existing")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("sky.fits: has all its products already")
+    assert "second_catalogue.fits" in products(tmp_path / "out")
+    assert (tmp_path / "out" / "sky_catalogue.fits").stat().st_mtime_ns == before
+
+
+def test_a_map_with_some_of_its_products_is_not_skipped(truth_teller, counts, tmp_path):
+    (tmp_path / "sky.reg").write_text("mine")
+    result = run("catalogue", counts, "-o", tmp_path, "--skip-existing")
+    assert_fails(result, "sky.reg", "--overwrite")
+
+
 def test_two_maps_of_one_name_are_refused(truth_teller, counts, tmp_path):
     result = run("catalogue", counts, counts, "-o", tmp_path)
     assert_fails(result, "sky_catalogue.fits", "two folders")

@@ -19,6 +19,7 @@ from commands import assert_fails, products, run
         ("evaluate",),
         ("evaluate", "--model", "m", "--catalogue", "c.fits", "--truth", "t.fits"),
         ("evaluate", "--catalogue", "c.fits"),
+        ("evaluate", "--model", "m", "--tables"),
     ],
 )
 def test_wrong_use_ends_with_2_and_says_how(words):
@@ -58,5 +59,33 @@ def test_simulate_writes_radio_images_with_their_truth(tmp_path):
     assert all(name in result.stdout for name in written)
 
 
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (("simulate", "radio", "-o", "out", "--years", 14), "--years"),
+        (("evaluate", "--model", "radio", "--years", 14), "--years"),
+        (("evaluate", "--model", "radio", "--diffuse", "gll_iem_v07.fits"), "--diffuse"),
+        (("evaluate", "--model", "radio", "-j", 1), "--processes"),
+        (("evaluate", "--catalogue", "c.fits", "--truth", "t.fits", "-n", 9), "--tiles"),
+        (("evaluate", "--catalogue", "c.fits", "--truth", "t.fits", "--setup", "emu"), "--setup"),
+    ],
+)
+def test_options_that_would_not_be_used_are_refused(words, option):
+    result = run(*words)
+    assert result.exit_code == 2
+    assert f"takes no {option}" in result.stderr
+
+
+def test_evaluate_writes_its_tables_where_asked(truth_teller, sky_files, tmp_path):
+    run("catalogue", sky_files.counts, "--exposure", sky_files.exposure, "-o", tmp_path)
+    result = run(
+        "evaluate", "--catalogue", tmp_path / "sky_catalogue.fits", "--truth", sky_files.truth,
+        "-o", tmp_path / "scores", "--tables",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert {"detections.fits", "truths.fits"} <= set(products(tmp_path / "scores"))
+
+
 def test_an_unknown_survey_is_refused(tmp_path):
     assert_fails(run("simulate", "nope", "-o", tmp_path / "out"), "nope")
+    assert_fails(run("train", "nope", "-o", tmp_path / "out"), "nope")

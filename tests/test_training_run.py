@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
+from psseg.errors import PssegError
 from psseg.network.store import load_model
 from psseg.network.training import TrainingSettings
 from psseg.network.unet import build_network
@@ -59,3 +60,15 @@ def test_it_is_calibrated_uncalibrated_and_with_its_own_seed(asked, lat, tmp_pat
 def test_a_training_can_be_resumed(asked, lat, tmp_path, resume):
     train_model(lat, tmp_path / "mine", resume=resume)
     assert asked["resume"] is resume
+
+
+def test_the_folder_is_no_model_before_it_is_calibrated(asked, lat, tmp_path, monkeypatch):
+    def interrupted(model, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("psseg.training_run.calibrate", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train_model(lat, tmp_path / "mine")
+    with pytest.raises(PssegError, match="mine"):
+        load_model(tmp_path / "mine")
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["training.json"]

@@ -33,7 +33,7 @@ from psseg.evaluation.radio_skies import RadioEvaluation
 from psseg.evaluation.radio_text import radio_markdown
 from psseg.evaluation.scores import Scores, score_tables
 from psseg.evaluation.sdc1 import Sdc1Evaluation, sdc1_markdown
-from psseg.evaluation.skies import SkyPlan, catalogue_sky
+from psseg.evaluation.skies import SkyPlan, catalogue_sky, survey_years
 from psseg.evaluation.text import markdown
 from psseg.network.store import Calibration
 from psseg.products import check_writable, write_together
@@ -82,7 +82,7 @@ def evaluate(
     seed: int,
     n_tiles: int = 64,
     shape: tuple[int, int] = (256, 256),
-    years: float = 14.0,
+    years: float | None = None,
     mix: str = "physical",
     protocol: Protocol = PROTOCOL,
     processes: int = 1,
@@ -101,8 +101,8 @@ def evaluate(
         Tiles, in strata of equal area; 64 tiles of the default shape cover the sky once.
     shape : tuple of int
         Pixels of a tile (n_y, n_x).
-    years : float
-        Exposure in years.
+    years : float, optional
+        Exposure in years. The default is the 14 of 4FGL-DR4, or what the survey has nearest to it.
     mix : str
         "physical" or "balanced" mix of source classes.
     protocol : Protocol
@@ -123,7 +123,7 @@ def evaluate(
         shape=shape,
         seed=seed,
         stream="evaluation",
-        years=years,
+        years=survey_years(model.survey) if years is None else years,
         mix=mix,
         simulation=simulation or {},
     )
@@ -178,7 +178,7 @@ def calibrate(
     seed: int,
     n_tiles: int = 64,
     shape: tuple[int, int] = (256, 256),
-    years: float = 14.0,
+    years: float | None = None,
     targets: CalibrationTargets = TARGETS,
     candidate_threshold: float = CANDIDATE_SCORE,
     protocol: Protocol = PROTOCOL,
@@ -211,7 +211,7 @@ def calibrate(
         shape=shape,
         seed=seed,
         stream="calibration",
-        years=years,
+        years=survey_years(model.survey) if years is None else years,
         simulation=simulation or {},
     )
     sky = catalogue_sky(raw, plan, protocol=protocol, processes=processes, progress=progress)

@@ -35,15 +35,18 @@ from psseg.network.store import load_model
 from psseg.pipeline import CatalogueResult, catalogue_tile
 from psseg.progress import Progress
 from psseg.sky.simulation import SimulatedTile, simulate_tile
-from psseg.survey.survey import Survey, counts_survey
+from psseg.survey.survey import AnySurvey, Survey, counts_survey
 
 if TYPE_CHECKING:
     from psseg.network.store import Calibration, Model
 
-__all__ = ["STREAMS", "SkyPlan", "SkyTables", "catalogue_sky", "sky_centers"]
+__all__ = ["STREAMS", "SkyPlan", "SkyTables", "catalogue_sky", "sky_centers", "survey_years"]
 
 STREAMS = {"evaluation": 0x65766C, "calibration": 0x63616C}
 """Keys that keep the random numbers of evaluation, calibration and training apart."""
+
+USUAL_YEARS = 14.0
+"""Of data in 4FGL-DR4 (Ballet et al. 2023, arXiv:2307.12546)."""
 
 GOLDEN_TURN = 360.0 * (3.0 - np.sqrt(5.0)) / 2.0
 """Step in longitude from one stratum to the next, deg: spreads points evenly over the sphere
@@ -76,7 +79,7 @@ class SkyPlan:
     shape: tuple[int, int]
     seed: int
     stream: str
-    years: float = 14.0
+    years: float = USUAL_YEARS
     mix: str = "physical"
     simulation: Mapping[str, Any] = field(default_factory=dict)
 
@@ -119,6 +122,11 @@ class SkyTables:
 
     tables: MatchedTables
     backgrounds: QTable
+
+
+def survey_years(survey: AnySurvey) -> float:
+    """Give the exposure of 4FGL-DR4, 14 years, or what a survey's range has nearest to it."""
+    return float(np.clip(USUAL_YEARS, *counts_survey(survey).instrument.years))
 
 
 def sky_centers(n_tiles: int, *, rng: np.random.Generator) -> SkyCoord:

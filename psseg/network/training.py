@@ -140,6 +140,8 @@ def train(
         raise PssegError(f"{folder}: no checkpoint to resume from; train without --resume")
     if not resume and checkpoint.exists():
         raise PssegError(f"{folder}: holds a training already; use --resume or another folder")
+    if not resume and (folder / "model.json").exists():
+        raise PssegError(f"{folder}: holds a model already; train in another folder")
     before = json.loads((folder / "training.json").read_text("utf-8")) if resume else {}
     if before.get("survey_sha256", _sha256(survey)) != _sha256(survey):
         raise PssegError(

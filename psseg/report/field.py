@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from astropy import units as u
@@ -19,13 +18,13 @@ from astropy.wcs.utils import proj_plane_pixel_area
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from psseg.ds9_frames import NOISE_LEVELS
+from psseg.ds9_frames import NOISE_LEVELS, summed_counts
 from psseg.errors import PssegError, PssegWarning
 from psseg.label_file import plane_names
 from psseg.plots import SMOOTHING
 from psseg.product_folder import ProductSet
 from psseg.report.layers import Plane
-from psseg.survey.survey import counts_survey, load_survey
+from psseg.survey.survey import Survey, counts_survey, load_survey
 from psseg.tiles.beam import Beam
 from psseg.tiles.radio_files import read_radio_image
 from psseg.tiles.radio_image import RadioImage
@@ -98,7 +97,7 @@ def read_field(products: ProductSet) -> Field:
             "psseg catalogue"
         )
     try:
-        with fits.open(products.labels, memmap=False) as hdus:
+        with fits.open(products.labels) as hdus:
             return _field(hdus, products)
     except (OSError, KeyError) as error:
         raise PssegError(f"{products.labels}: no label map of psseg: {error}") from error
@@ -135,10 +134,10 @@ def plane_of(
 
 
 def _field(hdus: fits.HDUList, products: ProductSet) -> Field:
-    classes = np.asarray(hdus["CLASS_MAP"].data, dtype=np.uint8)
+    classes = np.array(hdus["CLASS_MAP"].data, dtype=np.uint8)
     wcs = WCS(hdus["CLASS_MAP"].header).celestial
     segments = (
-        np.asarray(hdus["SEGMENTS"].data, dtype=np.int32)
+        np.array(hdus["SEGMENTS"].data, dtype=np.int32)
         if "SEGMENTS" in hdus
         else np.zeros(classes.shape, dtype=np.int32)
     )
@@ -152,7 +151,7 @@ def _field(hdus: fits.HDUList, products: ProductSet) -> Field:
         )
     else:
         try:
-            planes = read(products.map, hdus, wcs, classes.shape)
+            planes = read(products, hdus, wcs, classes.shape)
         except PssegError as error:
             notes.append(f"The map itself could not be shown: {error}")
             warnings.warn(f"report without its map: {error}", PssegWarning, stacklevel=3)
@@ -165,9 +164,14 @@ def _field(hdus: fits.HDUList, products: ProductSet) -> Field:
     )
 
 
-def _counts_planes(path: Path, hdus: fits.HDUList, wcs: WCS, shape: tuple[int, int]) -> list[Plane]:
+def _counts_planes(
+    products: ProductSet, hdus: fits.HDUList, wcs: WCS, shape: tuple[int, int]
+) -> list[Plane]:
     """All bands together, and each; a little smoothed, as in the picture."""
-    survey = counts_survey(load_survey(str(hdus[0].header.get("SURVEY", ""))))
+    assert products.map is not None
+    path, survey = products.map, _survey_of(hdus)
+    if survey is None:
+        return [_sum_of_all(products, wcs, shape)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PssegWarning)  # told when the catalogue was made
         tile = read_map(path, survey)
@@ -176,7 +180,7 @@ def _counts_planes(path: Path, hdus: fits.HDUList, wcs: WCS, shape: tuple[int, i
             tile = read_map(path, survey, center=_middle(wcs, shape), width=width)
     counts, mask = tile.data, tile.mask
     if not _same_pixels(tile, wcs, shape):
-        counts, mask = _sampled(tile, wcs, shape)
+        counts, mask = _sampled(tile.data, tile.mask, tile.wcs, wcs, shape)
     if mask.all():
         raise PssegError(f"{path.name}: lies elsewhere on the sky than the label map")
     present = np.flatnonzero(tile.bands_present)
@@ -188,20 +192,49 @@ def _counts_planes(path: Path, hdus: fits.HDUList, wcs: WCS, shape: tuple[int, i
     ]
 
 
+def _survey_of(hdus: fits.HDUList) -> Survey | None:
+    """Give the survey of a label map; None if psseg has none of its name with these bands."""
+    try:
+        survey = counts_survey(load_survey(str(hdus[0].header.get("SURVEY", ""))))
+    except PssegError:
+        return None
+    if "BACKGROUND" not in hdus:
+        return survey
+    bands = tuple(hdus["BACKGROUND"].header["PLANE*"].values())
+    return survey if bands == survey.band_names else None
+
+
+def _sum_of_all(products: ProductSet, wcs: WCS, shape: tuple[int, int]) -> Plane:
+    """Sum over all energies of the map: bands of a survey that psseg does not have are not told."""
+    counts, own = summed_counts(products)
+    blank = ~np.isfinite(counts)
+    seen, mask = _sampled(np.where(blank, 0, counts)[None], blank, own, wcs, shape)
+    smooth = np.where(mask, np.nan, gaussian_filter(seen[0], SMOOTHING))
+    return plane_of("All energies", smooth, unit="counts")
+
+
 def _sampled(
-    tile: Tile, wcs: WCS, shape: tuple[int, int]
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    planes: NDArray[np.floating],
+    mask: NDArray[np.bool_],
+    own: WCS,
+    wcs: WCS,
+    shape: tuple[int, int],
+) -> tuple[NDArray[np.floating], NDArray[np.bool_]]:
     """Give counts and mask of the nearest pixels: in place to half a pixel, for looking only."""
     rows, columns = np.indices(shape)
-    places = tile.sky_to_pixel(SkyCoord.from_pixel(columns, rows, wcs))
+    places = SkyCoord.from_pixel(columns, rows, wcs).to_pixel(own)
     x, y = (np.nan_to_num(np.rint(place), nan=-1).astype(int) for place in places)
-    off = (x < 0) | (y < 0) | (x >= tile.shape[1]) | (y >= tile.shape[0])
+    off = (x < 0) | (y < 0) | (x >= mask.shape[1]) | (y >= mask.shape[0])
     x, y = np.where(off, 0, x), np.where(off, 0, y)
-    return np.where(off, 0, tile.data[:, y, x]), off | tile.mask[y, x]
+    return np.where(off, 0, planes[:, y, x]), off | mask[y, x]
 
 
-def _radio_planes(path: Path, hdus: fits.HDUList, wcs: WCS, shape: tuple[int, int]) -> list[Plane]:
+def _radio_planes(
+    products: ProductSet, hdus: fits.HDUList, wcs: WCS, shape: tuple[int, int]
+) -> list[Plane]:
     """Read the planes; grey levels are in units of the local rms, as in the picture."""
+    assert products.map is not None
+    path = products.map
     try:
         image = read_radio_image([path])
     except PssegError:

@@ -22,6 +22,7 @@ from psseg.evaluation import (
     skies,
     write_evaluation,
 )
+from psseg.evaluation.skies import survey_years
 from psseg.network.store import Calibration, Model
 from psseg.survey.survey import load_survey
 
@@ -219,3 +220,11 @@ def test_evaluation_and_calibration_see_different_skies():
     first, second = (plan.centers.b.deg for plan in plans)
     assert not np.allclose(first, second)
     assert plans[0].rng(1).uniform() != plans[1].rng(1).uniform()
+
+
+@pytest.mark.parametrize(
+    ("years", "expected"), [((1.0, 20.0), 14), ((0.1, 1.0), 1), ((20, 30), 20)]
+)
+def test_a_survey_is_evaluated_at_an_exposure_that_it_knows(lat, years, expected):
+    survey = replace(lat, instrument=replace(lat.instrument, years=years))
+    assert survey_years(survey) == expected

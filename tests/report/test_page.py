@@ -200,3 +200,24 @@ def test_reports_raise_no_warnings(make_products):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         write_report(make_products())
+
+
+def test_a_survey_that_is_not_shipped_shows_the_sum_of_all_energies(
+    truth_teller, sky_files, tmp_path
+):
+    made = catalogue(sky_files.counts, tmp_path, exposure=sky_files.exposure)
+    for path in (made.paths.catalogue, made.paths.labels):
+        with fits.open(path, mode="update") as hdus:
+            hdus[0].header["SURVEY"] = "mine"
+    (products,) = find_products(tmp_path, map_=sky_files.counts)
+    field = read_field(products)
+    assert field.planes[0].name == "All energies"
+    (same,) = find_products(tmp_path, map_=sky_files.counts)
+    with fits.open(made.paths.labels, mode="update") as hdus:
+        hdus[0].header["SURVEY"] = "fermi-lat"
+    known = read_field(same)
+    assert known.planes[0].name == "All bands"
+    np.testing.assert_allclose(field.planes[0].values, known.planes[0].values, atol=1e-3)
+    with fits.open(made.paths.labels, mode="update") as hdus:
+        hdus["BACKGROUND"].header["PLANE1"] = "0.1-0.3 GeV"
+    assert read_field(same).planes[0].name == "All energies"
