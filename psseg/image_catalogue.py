@@ -27,6 +27,7 @@ from psseg.catalogue.radio_association import associated_segments
 from psseg.catalogue.radio_errors import calibrate_errors
 from psseg.catalogue.radio_evidence import radio_evidence
 from psseg.catalogue.radio_measurement import measure_image
+from psseg.catalogue.radio_ratios import add_ratios
 from psseg.catalogue.radio_table import build_radio_catalogue
 from psseg.catalogue.segment_map import SegmentMap, list_segments
 from psseg.catalogue.segmentation import find_segments
@@ -34,7 +35,7 @@ from psseg.image_labels import image_noise, label_region, regions_of, store_regi
 from psseg.likeness import image_statistics, tell_unlike, unlike_statistics
 from psseg.network.store import Calibration, Model
 from psseg.priors import class_priors
-from psseg.radio_classes import measured_classes
+from psseg.radio_classes import leakage_spread, measured_classes
 from psseg.survey.classes import CLASS_NAMES, SOURCE_CLASSES
 from psseg.tiles.image_noise import ImageNoise
 from psseg.tiles.network_planes import (
@@ -135,7 +136,8 @@ def catalogue_image(
     threshold : float, optional
         Smallest SOURCE_PROB that is kept. The default is the model's own.
     attenuation : numpy.ndarray, shape (n_y, n_x), optional
-        Of the primary beam, 0 to 1: fluxes are divided by it. NaN where it is too small.
+        Of the primary beam at the frequency of the reference plane, 0 to 1: fluxes are divided by
+        it, those of the other planes by what it is at their frequencies. NaN where it is too small.
     keep_candidates : bool
         Keep what the threshold would leave out, and for calibration and evaluation the columns
         SOURCE_SCORE, EVIDENCE, X, Y, and M_*, what the measured numbers say of the classes.
@@ -182,7 +184,8 @@ def catalogue_image(
             image, noise, searched, unlike_training=bool(unlike)
         )
     if attenuation is not None:
-        correct_fluxes(measured, components, attenuation)
+        correct_fluxes(measured, components, attenuation, image)
+    add_ratios(measured, image, leakage=leakage_spread(model.survey))
     calibration = model.calibration
     numbers = measured_classes(measured, image, model.survey)
     likelihoods = _class_likelihoods(scores, numbers, calibration)

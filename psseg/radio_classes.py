@@ -18,6 +18,7 @@ from psseg.sky.radio_reference import ReferenceSample, draw_reference
 from psseg.survey.classes import SOURCE_CLASSES
 from psseg.survey.continuum import ContinuumSurvey
 from psseg.survey.survey import AnySurvey
+from psseg.tiles.network_planes import TYPICAL_INDEX
 from psseg.tiles.radio_image import RadioImage
 
 __all__ = ["RadioFluxes", "bayes_classes", "leakage_spread", "measured_classes"]
@@ -55,8 +56,8 @@ class RadioFluxes:
     Parameters
     ----------
     flux, error : ndarray, shape (n, 3)
-        Integrated Stokes I of the reference plane, Stokes I at the other frequency, Stokes V of
-        the reference plane; Jy. Not-a-number where there is no such plane.
+        Integrated Stokes I of the reference plane, Stokes I at the other frequency, Stokes V; Jy.
+        Not-a-number where there is no such plane.
     frequency_ratio : float
         Other frequency over that of the reference plane; not-a-number where there is one only.
     size, size_error : ndarray, shape (n,)
@@ -111,6 +112,7 @@ def measured_classes(table: QTable, image: RadioImage, survey: AnySurvey) -> Flo
         priors="balanced",
         frequency=frequency if np.isfinite(frequency) else survey.reference_frequency,
         frequency_ratio=measured.frequency_ratio,
+        v_frequency_ratio=float(image.frequency_ratios[2]),
         pixel_scale=scale,
         beam_pixels=(beam.major / scale, beam.minor / scale),
         rms=float(np.nanmedian(table["rms_image"].to_value(PER_BEAM))),
@@ -125,6 +127,7 @@ def _measured(table: QTable, image: RadioImage, leakage: float) -> RadioFluxes:
     """Take what the classifier compares out of a table, with what its errors leave out."""
     two = image.stokes[:2] == ("I", "I")
     flux, error = (table[name].to_value(u.Jy) for name in ("plane_flux", "e_plane_flux"))
+    leakage *= float(image.frequency_ratios[2]) ** TYPICAL_INDEX
     floor = np.abs(flux[:, :1]) * [FLUX_FLOOR, FLUX_FLOOR, leakage]
     major = image.beams[0].major
     size = table["maj"].to_value(u.deg) / major
@@ -160,8 +163,9 @@ def bayes_classes(
 
     Notes
     -----
-    With reference source k of flux ratio r and polarisation v, a source of flux S is expected at
-    S m, m = (1, r, v), with independent Gaussian errors C. Marginalised over S with the prior
+    With reference source k of flux ratio r and polarisation v, that of Stokes V over I of the
+    reference plane, a source of flux S is expected at S m, m = (1, r, v), with independent Gaussian
+    errors C. Marginalised over S with the prior
     :math:`S^{-\gamma}`, taken at the best-fitting :math:`\hat S`, the likelihood of the measured x
     is
 
@@ -213,8 +217,15 @@ def _posterior(
     return evidence / evidence.sum(axis=1, keepdims=True)
 
 
-def leakage_spread(survey: ContinuumSurvey) -> float:
-    """Give the rms, over observations, of Stokes V over I from leakage, half-way to the edge."""
+def leakage_spread(survey: AnySurvey) -> float:
+    """Give the rms, over observations, of Stokes V over I from leakage, half-way to the edge.
+
+    It is 0 of a survey of counts.
+    """
+    if not isinstance(survey, ContinuumSurvey):
+        return 0.0
     low, high = survey.artefacts.leakage
     growth = 1 + survey.artefacts.leakage_growth / 2
+    if low == high:
+        return growth * high
     return float(growth * np.sqrt((high**2 - low**2) / (2 * np.log(high / low))))

@@ -7,6 +7,7 @@ from astropy.wcs import WCS
 from scipy.ndimage import gaussian_filter
 
 from psseg.catalogue.radio_measurement import measure_image
+from psseg.catalogue.radio_ratios import add_ratios
 from psseg.catalogue.segment_map import list_segments
 from psseg.tiles.beam import FWHM_PER_SIGMA, Beam
 from psseg.tiles.noise import Noise
@@ -97,7 +98,9 @@ def discs(shape, x, y, radius):
 
 def measure(image, segments, *, rms=RMS, **options):
     """Measure sources and components with the noise as it was drawn."""
-    return measure_all(image, segments, rms=rms, **options)[:2]
+    sources, components, _ = measure_all(image, segments, rms=rms, **options)
+    add_ratios(sources, image)
+    return sources, components
 
 
 def measure_all(image, segments, *, rms=RMS, **options):

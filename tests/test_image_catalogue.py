@@ -19,6 +19,7 @@ from psseg.errors import PssegError, PssegWarning
 from psseg.evaluation import evaluate_radio_file
 from psseg.image_catalogue import catalogue_image
 from psseg.pipeline import catalogue, label
+from psseg.radio_classes import leakage_spread
 from psseg.sky.radio_image_files import simulate_radio_sky, write_simulated_image
 from psseg.sky.radio_observation import draw_observation
 from psseg.sky.radio_simulation import simulate_image
@@ -174,6 +175,27 @@ def test_the_primary_beam_divides_the_fluxes(model, simulated):
         half.components["int_flux"], 2 * plain.components["int_flux"], rtol=1e-5
     )
     np.testing.assert_allclose(half.table["SNR"], plain.table["SNR"], rtol=1e-5)
+    np.testing.assert_allclose(half.table["v_over_i"], plain.table["v_over_i"], rtol=1e-5)
+    ratio = 1.44 / 1.296  # the higher frequency is attenuated more
+    flatter = (ratio**2 - 1) * np.log(2) / np.log(ratio)
+    np.testing.assert_allclose(half.table["alpha"], plain.table["alpha"] + flatter, rtol=1e-4)
+
+
+def test_the_primary_beam_makes_classes_of_corrected_spectra(model, simulated):
+    numbers = replace(model.calibration, measured_weights=(0.0, 1.0, 0.0, 0.0, 0.0))
+    trained = replace(model, calibration=numbers)
+    plain = catalogue_image(simulated.image, trained)
+    half = catalogue_image(simulated.image, trained, attenuation=np.full(SHAPE, 0.5))
+    assert half.table["L_PULSAR"].mean() < plain.table["L_PULSAR"].mean() - 0.05
+
+
+def test_the_error_of_circular_polarisation_holds_the_leakage(model, simulated, radio):
+    dry = replace(radio, artefacts=replace(radio.artefacts, leakage=(1e-9, 1e-9)))
+    leaking, without = (
+        np.asarray(catalogue_image(simulated.image, one).table["e_v_over_i"])
+        for one in (model, replace(model, survey=dry))
+    )
+    np.testing.assert_allclose(leaking, np.hypot(without, leakage_spread(radio)), rtol=1e-4)
 
 
 def test_the_catalogue_says_how_each_plane_was_taken(model, simulated):
@@ -218,6 +240,15 @@ def test_a_catalogue_file_is_evaluated_against_its_truth(model, simulated, files
     assert scored.exit_code == 0, scored.output
     assert "Completeness and reliability" in scored.stdout
     assert (tmp_path / "scores" / "scores.json").exists()
+
+
+def test_a_catalogue_of_another_frequency_than_its_truth_is_refused(model, files, tmp_path):
+    made = catalogue(files.planes[1], tmp_path / "out")
+    with pytest.raises(PssegError, match=r"at 1440 MHz, those of field_truth.fits at 1296 MHz: "):
+        evaluate_radio_file(made.paths.catalogue, files.truth)
+    with fits.open(files.truth, mode="update") as hdus:
+        del hdus["TRUTH"].header["FREQ"]
+    assert len(evaluate_radio_file(made.paths.catalogue, files.truth).tables.truths) > 3
 
 
 def test_only_a_catalogue_that_says_its_beam_is_evaluated(model, files, tmp_path):

@@ -62,6 +62,26 @@ def test_circular_polarisation_speaks_for_a_pulsar(radio):
     assert min(found[:2]) > found[2] + 0.2
 
 
+@pytest.mark.parametrize("planes", [2, 3])
+def test_stokes_v_counts_at_its_own_frequency(radio, planes):
+    """Where a spectrum falls, V is a larger part of Stokes I at a higher frequency."""
+    image = image_of((-1.2, -1.2, -1.2), (0.02, 0.02, 0.02))
+    of_v = slice(None) if planes == 3 else [0, 2]
+    high, low = (
+        replace(
+            image,
+            planes=image.planes[of_v],
+            stokes=("I", "I", "V") if planes == 3 else ("I", "V"),
+            frequencies=(0.9e9, *(1.8e9,) * (planes - 2), frequency),
+            beams=image.beams[:planes],
+        )
+        for frequency in (3.6e9, 0.9e9)
+    )
+    found, at_first = (measured_classes(table_of(one), one, radio)[:, 0] for one in (high, low))
+    assert (found > at_first).all()
+    assert found.mean() > at_first.mean() + 0.05
+
+
 def test_one_plane_says_nothing_nor_does_a_survey_of_counts(radio):
     image = image_of((-2.2, 0.2, -0.75), planes=1)
     assert measured_classes(table_of(image), image, radio) is None

@@ -9,16 +9,27 @@ import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
+from psseg.tiles.primary_beam import scaled_attenuation
+from psseg.tiles.radio_image import RadioImage
+
 __all__ = ["correct_fluxes"]
 
 ATTENUATED = (
     *("peak_flux", "e_peak_flux", "int_flux", "e_int_flux"),
-    *("rms_image", "mean_image", "resid_rms", "resid_mean", "plane_flux", "e_plane_flux"),
+    *("rms_image", "mean_image", "resid_rms", "resid_mean"),
 )
-"""Columns that the primary beam attenuates."""
+"""Columns of the reference plane that the primary beam attenuates."""
+
+PLANES_ATTENUATED = "plane_flux", "e_plane_flux"
+"""Those of all planes: Stokes I, I at the other frequency, V."""
 
 
-def correct_fluxes(sources: QTable, components: QTable, attenuation: NDArray[np.floating]) -> None:
+def correct_fluxes(
+    sources: QTable,
+    components: QTable,
+    attenuation: NDArray[np.floating],
+    image: RadioImage,
+) -> None:
     """Divide fluxes, their errors and the noise by the attenuation at each source, in place.
 
     Parameters
@@ -26,7 +37,14 @@ def correct_fluxes(sources: QTable, components: QTable, attenuation: NDArray[np.
     sources, components : QTable
         As `psseg.catalogue.radio_measurement.measure_image` gives them.
     attenuation : numpy.ndarray, shape (n_y, n_x)
-        0 to 1; NaN where it is too small.
+        0 to 1, at the frequency of the reference plane; NaN where it is too small.
+    image : RadioImage
+        The image they were measured in.
+
+    Notes
+    -----
+    The fluxes of the other planes are divided by the attenuation at their own frequencies, as
+    `psseg.tiles.primary_beam.scaled_attenuation` gives it, and are NaN where that is too small.
     """
     n_y, n_x = attenuation.shape
     rows, columns = (
@@ -36,7 +54,13 @@ def correct_fluxes(sources: QTable, components: QTable, attenuation: NDArray[np.
     of_source = attenuation[rows, columns].astype(float)
     of_segment = dict(zip(sources["SEGMENT"].tolist(), of_source.tolist(), strict=True))
     of_component = np.array([of_segment[label] for label in components["SEGMENT"].tolist()])
-    for table, factor in ((sources, of_source), (components, of_component)):
-        for name in ATTENUATED:
-            if name in table.colnames:
-                table[name] = (table[name].T / factor).T
+    _divide(sources, ATTENUATED, of_source)
+    _divide(components, ATTENUATED, of_component)
+    by_plane = [scaled_attenuation(of_source, ratio) for ratio in image.frequency_ratios]
+    _divide(sources, PLANES_ATTENUATED, np.stack(by_plane, axis=-1))
+
+
+def _divide(table: QTable, names: tuple[str, ...], factor: NDArray[np.float64]) -> None:
+    for name in names:
+        if name in table.colnames:
+            table[name] = table[name] / factor

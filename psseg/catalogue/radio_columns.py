@@ -78,8 +78,20 @@ _NOISE = (
 _SPECTRUM = (
     Column("alpha", "f4", "", _INDEX_UCD, "Spectral index between two frequencies, S ~ nu^alpha"),
     Column("e_alpha", "f4", "", f"stat.error;{_INDEX_UCD}", "Error of alpha"),
-    Column("v_over_i", "f4", "", _CIRCULAR_UCD, "Circular polarisation, signed: V over I"),
-    Column("e_v_over_i", "f4", "", f"stat.error;{_CIRCULAR_UCD}", "Error of v_over_i"),
+    Column(
+        "v_over_i",
+        "f4",
+        "",
+        _CIRCULAR_UCD,
+        "Circular polarisation, signed: V over I, at V's frequency if I is known at two",
+    ),
+    Column(
+        "e_v_over_i",
+        "f4",
+        "",
+        f"stat.error;{_CIRCULAR_UCD}",
+        "Error of v_over_i, with the leakage of I that the survey file expects",
+    ),
     Column("freq", "f8", "Hz", "em.freq", "Frequency of the fluxes"),
 )
 

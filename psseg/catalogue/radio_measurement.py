@@ -1,4 +1,4 @@
-"""From segments of a radio image to sources: positions, fluxes, sizes, spectra, flags.
+"""From segments of a radio image to sources: positions, fluxes, sizes, flags.
 
 In: an image with its noise, and the segments. Out: one table with a row per segment and one with a
 row per Gaussian.
@@ -43,9 +43,6 @@ Integers = NDArray[np.intp]
 Bools = NDArray[np.bool_]
 
 PER_BEAM = u.Jy / u.beam
-
-LEAST_SNR = 2.0
-"""Of the fluxes that a ratio is taken of: with less, its error bar means nothing."""
 
 
 class ImageMeasurement(NamedTuple):
@@ -111,9 +108,8 @@ def measure_image(
     position are those of the pixels; a source without any sensible Gaussian is measured from its
     pixels alone. Both carry the flag ``FIT_FAILED``.
 
-    Where there are further planes, fluxes in all of them are measured with the shapes held, and the
-    spectral index and V/I come from these. Where one of them is not known to half of itself, there
-    is no spectral index; V/I needs this of Stokes I alone.
+    Where there are further planes, fluxes in all of them are measured with the shapes held, and
+    `psseg.catalogue.radio_ratios.add_ratios` gives the spectral index and V/I that follow.
 
     The beam is taken as constant over the image in pixels, at the angle of its middle.
     """
@@ -145,7 +141,6 @@ def measure_image(
     _add_noise(table, reference, x, y)
     table["SNR"] = (table["peak_flux"] / table["rms_image"]).to_value("")
     _add_residuals(table, pixels, residual)
-    _add_ratios(table, image, *fluxes)
     table["plane_flux"], table["e_plane_flux"] = (
         _by_plane(image, values) * u.Jy for values in fluxes
     )
@@ -260,27 +255,6 @@ def _add_residuals(table: QTable, pixels: SegmentPixels, residual: NDArray[np.fl
     mean = pixels.sums(residual) / n_pixels
     rms = np.sqrt(pixels.sums((residual - mean[pixels.owner]) ** 2) / n_pixels)
     table["resid_rms"], table["resid_mean"] = rms * PER_BEAM, mean * PER_BEAM
-
-
-def _add_ratios(table: QTable, image: RadioImage, flux: Floats, error: Floats) -> None:
-    """Add spectral index and V/I, of all planes' fluxes and errors (n_planes, n)."""
-    alpha, e_alpha, v_over_i, e_v_over_i = np.full((4, len(table)), np.nan)
-    known = flux > LEAST_SNR * error
-    with np.errstate(invalid="ignore", divide="ignore"):
-        relative = error / flux
-        if image.stokes[:2] == ("I", "I"):
-            arm = np.log(image.frequencies[1] / image.frequencies[0])
-            both = known[0] & known[1] & (np.abs(arm) > 0)
-            index = np.log(flux[1] / flux[0]) / arm
-            alpha = np.where(both, index, np.nan)
-            e_alpha = np.where(both, np.hypot(relative[0], relative[1]) / np.abs(arm), np.nan)
-        if image.stokes[-1] == "V":
-            ratio = flux[-1] / flux[0]
-            v_over_i = np.where(known[0], ratio, np.nan)
-            e_ratio = np.hypot(error[-1] / flux[0], ratio * relative[0])
-            e_v_over_i = np.where(known[0], e_ratio, np.nan)
-    table["alpha"], table["e_alpha"] = alpha, e_alpha
-    table["v_over_i"], table["e_v_over_i"] = v_over_i, e_v_over_i
 
 
 def _by_plane(image: RadioImage, values: Floats) -> Floats:

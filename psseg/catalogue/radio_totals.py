@@ -181,7 +181,8 @@ def _moments(plane: Plane, pixels: SegmentPixels) -> _Moments:
     covariance = np.stack([xx, xy, xy, yy], axis=-1).reshape(-1, 2, 2)
     area = plane.area
     # The sum of n pixels of noise correlated as exp(-d^2 / 4) has the variance 2 n area rms^2.
-    error = np.where(n_pixels > area / 2, np.sqrt(2 * n_pixels / area), n_pixels / area) * rms
+    # Few pixels, all within a beam, err alike: n times as much as one of them.
+    error = np.minimum(np.sqrt(2 * n_pixels / area), n_pixels / area) * rms
     return _Moments(
         x=x,
         y=y,

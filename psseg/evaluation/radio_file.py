@@ -9,6 +9,7 @@ import numpy as np
 from astropy import units as u
 
 from psseg.catalogue.radio_table import read_image_description, read_radio_catalogue
+from psseg.errors import PssegError
 from psseg.evaluation.matching import column
 from psseg.evaluation.radio_field import RADIO_PROTOCOL, RadioProtocol
 from psseg.evaluation.radio_matching import match_radio
@@ -19,6 +20,9 @@ from psseg.tiles.beam import Beam
 from psseg.tiles.radio_image import RadioImage
 
 __all__ = ["evaluate_radio_file"]
+
+FREQUENCY_TOLERANCE = 0.01
+"""Relative difference of two frequencies, by which a flux changes by 1 to 2 %."""
 
 
 def evaluate_radio_file(
@@ -47,7 +51,7 @@ def evaluate_radio_file(
     Raises
     ------
     PssegError
-        If a file cannot be read or is no such file.
+        If a file cannot be read or is no such file, or their fluxes are at other frequencies.
 
     Notes
     -----
@@ -57,6 +61,7 @@ def evaluate_radio_file(
     sources, _ = read_radio_catalogue(catalogue_path)
     truth = read_radio_truth(truth_path)
     image = _described_image(catalogue_path, truth)
+    _check_frequency(image, truth, Path(catalogue_path).name, Path(truth_path).name)
     tables = match_radio(
         sources, truth.table, image, source_map=truth.source_map, protocol=protocol
     )
@@ -69,6 +74,16 @@ def evaluate_radio_file(
     }
     scores = score_radio_tables(tables, prefix="P", settings=settings)
     return RadioEvaluation(scores=scores, tables=tables)
+
+
+def _check_frequency(image: RadioImage, truth: RadioTruth, catalogue: str, name: str) -> None:
+    """Refuse a catalogue of fluxes at another frequency than the truth's, where both are known."""
+    own, true = image.frequencies[0], truth.frequency
+    if abs(own / true - 1) > FREQUENCY_TOLERANCE:
+        raise PssegError(
+            f"{catalogue}: its fluxes are at {own / 1e6:.6g} MHz, those of {name} at "
+            f"{true / 1e6:.6g} MHz: catalogue the image of that frequency, or simulate anew"
+        )
 
 
 def _described_image(catalogue_path: str | Path, truth: RadioTruth) -> RadioImage:

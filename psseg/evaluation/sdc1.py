@@ -114,7 +114,7 @@ def evaluate_sdc1(
     frequency = _frequency(sources, Path(catalogue_path).name)
     columns = sdc1_submission(sources, components)
     if primary_beam is not None:
-        columns = _corrected(columns, primary_beam)
+        columns = _corrected(columns, primary_beam, frequency)
     with _quiet():
         found = _run(scorer, columns, Path(truth_path), frequency)
     settings = {"catalogue": Path(catalogue_path).name, "truth": Path(truth_path).name}
@@ -144,9 +144,10 @@ def sdc1_submission(sources: QTable, components: QTable) -> dict[str, NDArray[np
     -------
     dict of str to numpy.ndarray, shape (n_sources,)
         In the challenge's order and units: deg, Jy, arcsec. The core of a source is its brightest
-        component; sizes are those of deconvolved Gaussians. Blazars are flat-spectrum AGN, sources
-        of several components steep-spectrum ones, and all others star-forming galaxies, as most are
-        in the challenge's truth.
+        component; sizes and angles are those of deconvolved Gaussians. The challenge measures the
+        angle clockwise from the direction of longitude, 0 to 180 deg. Blazars are flat-spectrum
+        AGN, sources of several components steep-spectrum ones, and all others star-forming
+        galaxies, as most are in the challenge's truth.
     """
     core = _cores(sources, components)
     several = np.asarray(sources["N_COMPONENTS"]) > 1
@@ -162,7 +163,7 @@ def sdc1_submission(sources: QTable, components: QTable) -> dict[str, NDArray[np
         "core_frac": np.where(flat, CORE_FRACTION, 0.0),
         "b_maj": np.nan_to_num(sources["dc_maj"].to_value(u.arcsec)),
         "b_min": np.nan_to_num(sources["dc_min"].to_value(u.arcsec)),
-        "pa": np.nan_to_num(sources["pa"].to_value(u.deg)),
+        "pa": (90 - np.nan_to_num(sources["dc_pa"].to_value(u.deg))) % 180,
         "size": np.full(len(sources), GAUSSIAN),
         "class": kind,
     }
@@ -199,11 +200,11 @@ def _frequency(sources: QTable, name: str) -> int:
 
 
 def _corrected(
-    columns: dict[str, NDArray[np.float64]], primary_beam: str | Path
+    columns: dict[str, NDArray[np.float64]], primary_beam: str | Path, megahertz: int
 ) -> dict[str, NDArray[np.float64]]:
     """Divide fluxes by the primary beam; leave out the sources where it is not known."""
     places = SkyCoord(columns["ra_cent"], columns["dec_cent"], unit="deg")
-    attenuation = attenuation_at(primary_beam, places)
+    attenuation = attenuation_at(primary_beam, places, frequency=1e6 * megahertz)
     known = np.isfinite(attenuation)
     kept = {name: values[known] for name, values in columns.items()}
     return kept | {"flux": kept["flux"] / attenuation[known]}

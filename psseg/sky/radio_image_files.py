@@ -1,7 +1,8 @@
 """Write simulated radio images as FITS files that a person can open and psseg can read.
 
 In: a simulated image. Out: `<stem>.fits` (Stokes I), `<stem>_I2.fits` (a second frequency) and
-`<stem>_V.fits` where there are such planes, and `<stem>_truth.fits`, what is in the sky.
+`<stem>_V.fits` where there are such planes, and `<stem>_truth.fits`, what is in the sky. In skies
+that are drawn here, the first plane is that of the lower frequency: sources are catalogued there.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from astropy.io import fits
 from psseg.errors import PssegError
 from psseg.products import check_writable, image_hdu, write_together
 from psseg.progress import Progress
-from psseg.sky.radio_observation import draw_observation
+from psseg.sky.radio_observation import draw_observation, lowest_first
 from psseg.sky.radio_simulation import SimulatedImage, simulate_image
 from psseg.survey.continuum import ContinuumSurvey
 from psseg.tiles.radio_image import RadioImage
@@ -99,7 +100,7 @@ def simulate_radio_sky(
     written = []
     for number, stem in enumerate(Progress(stems, unit="image", disable=not progress), 1):
         rng = np.random.default_rng([seed, number])
-        observation = draw_observation(survey, rng, like=setup)
+        observation = lowest_first(draw_observation(survey, rng, like=setup))
         simulated = simulate_image(survey, rng=rng, shape=shape, mix=mix, observation=observation)
         written.append(write_simulated_image(simulated, folder, stem, overwrite=overwrite))
     return written
@@ -157,6 +158,8 @@ def _truth_hdus(simulated: SimulatedImage) -> fits.HDUList:
     image = partial(image_hdu, wcs=simulated.image.wcs)
     table = fits.table_to_hdu(simulated.truth)
     table.name = "TRUTH"
+    if np.isfinite(frequency := simulated.image.frequencies[0]):
+        table.header["FREQ"] = (frequency, "Hz, of the fluxes")
     return fits.HDUList(
         [
             fits.PrimaryHDU(),

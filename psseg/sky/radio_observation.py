@@ -5,7 +5,7 @@ In: a survey's ranges or one of its set-ups. Out: one observation.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from astropy.coordinates import SkyCoord
@@ -18,7 +18,7 @@ from psseg.survey.continuum import ContinuumSurvey
 from psseg.survey.radio_instrument import Artefacts
 from psseg.tiles.beam import Beam
 
-__all__ = ["ArtefactLevels", "Observation", "draw_levels", "draw_observation"]
+__all__ = ["ArtefactLevels", "Observation", "draw_levels", "draw_observation", "lowest_first"]
 
 EDGE_SHARE, EDGE_RISE = 0.2, 2.0
 """Share of tiles at the edge of a field, where the noise rises outwards, and up to what: ours.
@@ -193,6 +193,32 @@ def draw_observation(
         galactic_latitude=latitude,
         noise_width=draw_noise_width(rng),
         artefacts=levels,
+    )
+
+
+def lowest_first(observation: Observation) -> Observation:
+    """Make the lower of two frequencies of Stokes I that of the reference plane.
+
+    Parameters
+    ----------
+    observation : Observation
+
+    Returns
+    -------
+    Observation
+        Stokes V moves along, and keeps its noise over that of the reference plane. The same where
+        the frequencies are in order already.
+    """
+    second = observation.second
+    if second is None or observation.frequencies[0] <= observation.frequencies[second]:
+        return observation
+    high, low, *_ = observation.frequencies
+    n_v = observation.stokes.count("V")
+    first_rms, second_rms, *rms_v = observation.rms
+    return replace(
+        observation,
+        frequencies=(low, high) + (low,) * n_v,
+        rms=(second_rms, first_rms, *(rms * second_rms / first_rms for rms in rms_v)),
     )
 
 

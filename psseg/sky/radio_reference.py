@@ -38,7 +38,7 @@ class ReferenceSample:
     ratio : ndarray, shape (n,)
         Flux at the other frequency over that.
     v_over_i : ndarray, shape (n,)
-        Circular polarisation, signed.
+        Stokes V, at its own frequency, over Stokes I of the reference plane, signed.
     size : ndarray, shape (n,)
         Intrinsic FWHM of the major axis over the beam's.
     weight : ndarray, shape (n,)
@@ -78,6 +78,7 @@ def draw_reference(
     rms: float,
     galactic_latitude: float = 45.0,
     n_sources: int = N_REFERENCE,
+    v_frequency_ratio: float = 1.0,
 ) -> ReferenceSample:
     """Draw a reference sample for an observation from the simulator's own populations.
 
@@ -104,6 +105,8 @@ def draw_reference(
         deg; for "physical".
     n_sources : int
         How many, about.
+    v_frequency_ratio : float
+        Frequency of Stokes V over that of the reference plane.
 
     Returns
     -------
@@ -144,6 +147,8 @@ def draw_reference(
     second = frequency * np.nan_to_num(frequency_ratio, nan=1.0)
     alpha = spectral_indices(drawn, float(second), frequency)
     truth = _listed(survey, drawn, alpha, pixel_scale)
+    at_v = spectral_indices(drawn, frequency * v_frequency_ratio, frequency)
+    truth["v_over_i"] *= v_frequency_ratio**at_v
     return _reference(truth, weight, frequency_ratio, beam_major, survey.balanced.slope)
 
 

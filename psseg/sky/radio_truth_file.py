@@ -35,12 +35,15 @@ class RadioTruth:
         True where the image is blank.
     wcs : astropy.wcs.WCS
         Two celestial axes.
+    frequency : float
+        Hz, of the fluxes; NaN where the file does not say.
     """
 
     table: QTable
     source_map: NDArray[np.int32]
     mask: NDArray[np.bool_]
     wcs: WCS
+    frequency: float
 
 
 def is_radio_truth(path: str | Path) -> bool:
@@ -77,6 +80,7 @@ def read_radio_truth(path: str | Path) -> RadioTruth:
                 source_map=source_map,
                 mask=(np.asarray(hdus["CLASS_MAP"].data) == IGNORED) & (source_map == 0),
                 wcs=WCS(hdus["SOURCE_MAP"].header),
+                frequency=float(hdus["TRUTH"].header.get("FREQ", np.nan)),
             )
     except (KeyError, OSError, TypeError) as error:
         raise PssegError(f"{path}: not a truth file of psseg simulate: {error}") from error

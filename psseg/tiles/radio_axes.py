@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 from astropy import constants
 from astropy.io import fits
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from psseg.errors import PssegError
 
@@ -97,7 +97,8 @@ def read_planes(header: fits.Header, *, name: str, notes: list[str]) -> list[Pla
     Notes
     -----
     The frequency is that of a FREQ (or wavelength) axis, else that of the first of the keywords
-    FREQ, OBSFREQ, RESTFRQ, RESTFREQ. Stokes is that of the STOKES axis or keyword, else I.
+    FREQ, OBSFREQ, RESTFRQ, RESTFREQ that is a radio frequency; so, too, where an axis of length 1
+    has none. Stokes is that of the STOKES axis or keyword, else I.
     """
     axes = list(_axes(header))
     for axis in axes:
@@ -139,13 +140,21 @@ def _axes(header: fits.Header) -> Iterator[_Axis]:
 
 def _values(header: fits.Header, axis: _Axis) -> NDArray[np.float64]:
     """Give the world coordinates along an axis, in SI units."""
-    value, step, pixel = (
-        float(header.get(f"{card}{axis.number}", default))
-        for card, default in (("CRVAL", 0.0), ("CDELT", 1.0), ("CRPIX", 1.0))
-    )
+    value = float(header.get(f"CRVAL{axis.number}", 0.0))
+    pixel = float(header.get(f"CRPIX{axis.number}", 1.0))
+    step = _step(header, axis.number)
     unit = _UNITS.get(str(header.get(f"CUNIT{axis.number}", "")).strip().lower(), 1.0)
     values = value + (np.arange(1, axis.length + 1) - pixel) * step
     return np.asarray(values * unit, dtype=np.float64)
+
+
+def _step(header: fits.Header, number: int) -> float:
+    """Give the step along an axis: CDi_i, or CDELTi with the factor PCi_i, old or new form."""
+    if f"CD{number}_{number}" in header:
+        return float(header[f"CD{number}_{number}"])
+    old = header.get(f"PC{number:03d}{number:03d}", 1.0)
+    factor = header.get(f"PC{number}_{number}", old)
+    return float(header.get(f"CDELT{number}", 1.0)) * float(factor)
 
 
 def _stokes(header: fits.Header, axis: _Axis | None) -> list[str]:
@@ -159,17 +168,39 @@ def _frequencies(
     header: fits.Header, axis: _Axis | None, name: str, notes: list[str]
 ) -> list[float]:
     """Give the frequency of every channel, Hz; NaN where it cannot be."""
-    if axis is not None:
-        values = _values(header, axis)
-        if axis.type.startswith(_WAVELENGTHS):
-            values = constants.c.si.value / np.where(values > 0, values, np.nan)
-    else:
-        values = np.array([header[card] for card in _FREQUENCY_CARDS if card in header][:1])
-        values = values.astype(float) if values.size else np.array([np.nan])
-    wrong = (values < _RADIO_WINDOW[0]) | (values > _RADIO_WINDOW[1])
-    if wrong.any():
+    keyword = _frequency_keyword(header)
+    values = np.array([keyword]) if axis is None else _along(header, axis)
+    sound = _is_radio(values)
+    if len(values) == 1 and not sound[0] and _is_radio(keyword):
         notes.append(
-            f"{name}: its frequency, {values[wrong][0]:g} Hz, is none of a radio image, "
+            f"{name}: its frequency axis says {values[0]:g} Hz, that of no radio image; "
+            f"{keyword:g} Hz is taken from a keyword"
+        )
+        return [keyword]
+    wrong = values[~(sound | np.isnan(values))]
+    if wrong.size:
+        notes.append(
+            f"{name}: its frequency, {wrong[0]:g} Hz, is none of a radio image, "
             "and taken as unknown"
         )
-    return np.where(wrong, np.nan, values).tolist()
+    return np.where(sound, values, np.nan).tolist()
+
+
+def _along(header: fits.Header, axis: _Axis) -> NDArray[np.float64]:
+    """Give the frequencies along a spectral axis, Hz."""
+    values = _values(header, axis)
+    if axis.type.startswith(_WAVELENGTHS):
+        return constants.c.si.value / np.where(values > 0, values, np.nan)
+    return values
+
+
+def _frequency_keyword(header: fits.Header) -> float:
+    """Give the first keyword that is a radio frequency, else the first; NaN without any."""
+    found = [float(header[card]) for card in _FREQUENCY_CARDS if card in header]
+    return next(filter(_is_radio, found), (found or [np.nan])[0])
+
+
+def _is_radio(frequency: ArrayLike) -> NDArray[np.bool_]:
+    """Tell which frequencies, Hz, are those of radio images; not-a-number is not."""
+    low, high = _RADIO_WINDOW
+    return (np.asarray(frequency) >= low) & (np.asarray(frequency) <= high)

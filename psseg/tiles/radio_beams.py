@@ -68,14 +68,15 @@ def read_beams(
 
     Notes
     -----
-    The table of beams counts more than BMAJ, BMIN and BPA, and these more than AIPS's HISTORY. The
-    angle of a header refers to the north of the header's frame at the reference pixel of a zenithal
+    The table of beams counts more than BMAJ, BMIN and BPA, and these more than AIPS's HISTORY. If
+    it has beams of a single channel, or of a single polarisation, they are those of all. The angle
+    of a header refers to the north of the header's frame at the reference pixel of a zenithal
     projection, as the synthesis of one field gives it, and in the middle of any other image. It is
     turned into one from ICRS north in the middle of the image, as `Beam` wants it.
     """
     table = _beam_table(hdus)
     single = _from_cards(header) or _from_history(header, name, notes)
-    found = [table.get((plane.channel, plane.polarisation), single) for plane in planes]
+    found = [table.get(place, single) for place in _places(table, planes)]
     turn = _turn(wcs, shape)
     widest = max(shape) * np.sqrt(proj_plane_pixel_area(wcs))
     beams: dict[_Axes | None, Beam | None] = {None: None}
@@ -131,6 +132,18 @@ def _beam_table(hdus: fits.HDUList) -> dict[tuple[int, int], _Axes | None]:
                 for row in rows
             }
     return {}
+
+
+def _places(
+    table: dict[tuple[int, int], _Axes | None], planes: Sequence[PlaneHeader]
+) -> list[tuple[int, int]]:
+    """Give the channel and polarisation under which a table has the beam of each plane."""
+    places = np.array([(plane.channel, plane.polarisation) for plane in planes])
+    for axis in (0, 1):
+        values = {place[axis] for place in table}
+        if len(values) == 1:
+            places[:, axis] = values.pop()
+    return [(channel, polarisation) for channel, polarisation in places.tolist()]
 
 
 def _beam(axes: _Axes, turn: float, widest: float, name: str, notes: list[str]) -> Beam | None:

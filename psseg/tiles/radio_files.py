@@ -83,7 +83,7 @@ def read_radio_image(
     PssegError
         If a file is no whole FITS image in Jy/beam with a celestial WCS; if a beam is missing; if
         there is no Stokes I, or twice the same plane; if grids differ and `reproject` is False; if
-        all is blank.
+        all of the reference plane is blank, or another lies outside it.
 
     Warns
     -----
@@ -93,8 +93,10 @@ def read_radio_image(
     Notes
     -----
     More than two frequencies of Stokes I are averaged to two, the lower and the upper half of them,
-    weighted with 1 / rms^2; those of Stokes V to one. Planes of different beams are convolved to
-    `common_beam`, in their own pixels, before they are averaged or interpolated.
+    weighted with 1 / rms^2, or to one where these are within a thousandth; those of Stokes V to
+    one. Other planes than the reference are passed over if they are blank. Planes of different
+    beams are convolved to `common_beam`, in their own pixels, before they are averaged or
+    interpolated.
 
     Memory is that of the planes, float32, and of a mask, with one plane more where planes are
     averaged.

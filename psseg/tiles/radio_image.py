@@ -12,7 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 from psseg.errors import PssegError
 from psseg.tiles.beam import Beam, middle_scale, north_angle
 
-__all__ = ["RadioImage"]
+__all__ = ["SAME_FREQUENCY", "RadioImage"]
+
+SAME_FREQUENCY = 1e-3
+"""Relative difference below which two frequencies are one: flux changes by less than 0.3 %."""
 
 _LAYOUTS = (("I",), ("I", "I"), ("I", "V"), ("I", "I", "V"))
 
@@ -98,9 +101,24 @@ class RadioImage:
     @property
     def lever_arm(self) -> float:
         """Logarithm of the ratio of the two frequencies of Stokes I; 0 where there is one only."""
-        frequencies = [nu for nu, s in zip(self.frequencies, self.stokes, strict=True) if s == "I"]
-        arm = np.log(max(frequencies) / min(frequencies))
-        return float(arm) if np.isfinite(arm) else 0.0
+        if self.frequency_ratios[1] == 1:
+            return 0.0
+        low, high = sorted(self.frequencies[:2])
+        return float(np.log(high / low))
+
+    @property
+    def frequency_ratios(self) -> NDArray[np.float64]:
+        """Frequencies of Stokes I, of I at the other frequency and of V over that of plane 0, (3,).
+
+        1 where there is no such plane, its frequency is unknown, or the two are one.
+        """
+        ratios = np.ones(3)
+        for number, (stokes, frequency) in enumerate(
+            zip(self.stokes, self.frequencies, strict=True)
+        ):
+            ratios[2 if stokes == "V" else number] = frequency / self.frequencies[0]
+        differ = np.abs(ratios - 1) > SAME_FREQUENCY  # not where unknown
+        return np.where(differ, ratios, 1.0)
 
     @property
     def rotation(self) -> float:

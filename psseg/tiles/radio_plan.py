@@ -10,11 +10,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from psseg.errors import PssegError
-from psseg.tiles.radio_planes import Layer, layer_rms
+from psseg.tiles.radio_image import SAME_FREQUENCY
+from psseg.tiles.radio_planes import Layer, is_blank, layer_rms
 
 __all__ = ["Plan", "plan_planes"]
 
-_SAME_FREQUENCY = 1e-4  # relative difference
+_SAME_PLANE = 1e-4  # relative difference of the frequencies of a plane that is given twice
+_FAR = 0.05  # relative difference of the frequencies of V and I, by which V/I changes as much
 _NOISE_RANGE = 10.0  # a channel of ten times the noise adds a hundredth of the others' weight
 _STOKES_IN_NAME = re.compile(r"(?:^|[._-])([IQUV])(?=$|[._-])", re.IGNORECASE)
 
@@ -52,6 +54,7 @@ def plan_planes(layers: Sequence[Layer], notes: list[str]) -> list[Plan]:
     -------
     list of Plan
         Stokes I at one or two frequencies, the lower one first, then Stokes V where there is one.
+        Two frequencies within a thousandth are one: their planes are averaged.
 
     Raises
     ------
@@ -63,6 +66,9 @@ def plan_planes(layers: Sequence[Layer], notes: list[str]) -> list[Plan]:
     Where several files say that they are the same plane, but their names end in different Stokes
     parameters (``field_I.fits``, ``field_V.fits``), the names are believed: some software writes
     the header of Stokes I for all of them.
+
+    Planes that are blank or zero all over are passed over, but for a single Stokes I or that of the
+    lower of two frequencies, without which there is nothing to find.
     """
     layers = _tell_apart(layers, notes)
     _note_unused(layers, notes)
@@ -73,12 +79,16 @@ def plan_planes(layers: Sequence[Layer], notes: list[str]) -> list[Plan]:
             f"{layers[0].header.name}: no plane of Stokes I (only {found}); psseg finds sources "
             "in Stokes I: give its image too"
         )
-    circular = [layer for layer in layers if layer.stokes == "V"]
+    circular = _unless_blank([layer for layer in layers if layer.stokes == "V"], notes)
     for same in (intensity, circular):
         if clash := _clash(same):
             raise PssegError(_clash_message(*clash))
-    plans = _halves(intensity, notes)
-    return [*plans, _mean(circular, notes)] if circular else plans
+    plans = _intensity(intensity, notes)
+    if not circular:
+        return plans
+    plans.append(_mean(circular, notes))
+    _note_far(plans, notes)
+    return plans
 
 
 def _tell_apart(layers: Sequence[Layer], notes: list[str]) -> list[Layer]:
@@ -112,7 +122,7 @@ def _clash(layers: Sequence[Layer]) -> tuple[Layer, ...]:
     for number, one in enumerate(layers):
         for other in layers[:number]:
             same = one.stokes == other.stokes and one.path != other.path
-            if same and not abs(one.frequency / other.frequency - 1) > _SAME_FREQUENCY:
+            if same and not abs(one.frequency / other.frequency - 1) > _SAME_PLANE:
                 return other, one
     return ()
 
@@ -134,14 +144,52 @@ def _note_unused(layers: Sequence[Layer], notes: list[str]) -> None:
             notes.append(f"{name}: Stokes {stokes} passed over")
 
 
-def _halves(layers: Sequence[Layer], notes: list[str]) -> list[Plan]:
+def _unless_blank(layers: Sequence[Layer], notes: list[str]) -> Sequence[Layer]:
+    """Give layers; none, with a note on each, if all of them are blank."""
+    if not all(is_blank(layer) for layer in layers):
+        return layers
+    notes.extend(_passed_over(layer, "is blank") for layer in layers)
+    return []
+
+
+def _intensity(layers: Sequence[Layer], notes: list[str]) -> list[Plan]:
     """Make the planes of Stokes I: as they are, or the means of the lower and the upper half."""
     layers = sorted(layers, key=lambda layer: layer.frequency)
+    if len(layers) == 2:
+        layers = [layers[0], *_unless_blank(layers[1:], notes)]
     if len(layers) > 2:
         _refuse_unknown(layers)
+    if len(layers) > 2 or _are_one(layers):
         layers, rms = _sound_channels(layers, notes)
+        if _are_one(layers):
+            return [_one_frequency(layers, rms, notes)]
     if len(layers) <= 2:
         return [_single(layer) for layer in layers]
+    return _halves(layers, rms, notes)
+
+
+def _are_one(layers: Sequence[Layer]) -> bool:
+    """Tell whether the halves of some layers are too near in frequency for a spectral index."""
+    half = len(layers) // 2
+    if not half:
+        return False
+    frequencies = [layer.frequency for layer in layers]
+    ratio = float(np.mean(frequencies[half:]) / np.mean(frequencies[:half]))
+    return abs(ratio - 1) <= SAME_FREQUENCY
+
+
+def _one_frequency(layers: Sequence[Layer], rms: Sequence[float], notes: list[str]) -> Plan:
+    """Average Stokes I to one plane."""
+    plan = _weighted(layers, rms)
+    notes.append(
+        f"{len(layers)} planes of Stokes I, too near in frequency for a spectral index, averaged "
+        f"to one at {plan.frequency / 1e6:.6g} MHz"
+    )
+    return plan
+
+
+def _halves(layers: Sequence[Layer], rms: Sequence[float], notes: list[str]) -> list[Plan]:
+    """Average the lower and the upper half of Stokes I."""
     half = len(layers) // 2
     plans = [_weighted(layers[part], rms[part]) for part in (slice(half), slice(half, None))]
     middle = " and ".join(f"{plan.frequency / 1e6:.6g}" for plan in plans)
@@ -156,6 +204,16 @@ def _mean(layers: Sequence[Layer], notes: list[str]) -> Plan:
     plan = _weighted(*_sound_channels(layers, notes))
     notes.append(f"{len(plan.layers)} channels of Stokes V averaged")
     return plan
+
+
+def _note_far(plans: Sequence[Plan], notes: list[str]) -> None:
+    """Note a Stokes V that a single plane of Stokes I is far from in frequency."""
+    first, circular = plans[0], plans[-1]
+    if len(plans) == 2 and abs(circular.frequency / first.frequency - 1) > _FAR:
+        notes.append(
+            f"{circular.layers[0].header.name}: Stokes V at {circular.frequency / 1e6:.6g} MHz is "
+            f"divided by Stokes I at {first.frequency / 1e6:.6g} MHz: V/I holds the spectrum, too"
+        )
 
 
 def _single(layer: Layer) -> Plan:
@@ -193,6 +251,10 @@ def _sound_channels(layers: Sequence[Layer], notes: list[str]) -> tuple[list[Lay
         else:
             kept.append(number)
             continue
-        where = f"Stokes {layer.stokes} at {layer.frequency / 1e6:.6g} MHz"
-        notes.append(f"{layer.header.name}: {where} {reason}, and is passed over")
+        notes.append(_passed_over(layer, reason))
     return [layers[number] for number in kept], noise[kept].tolist()
+
+
+def _passed_over(layer: Layer, reason: str) -> str:
+    at = f" at {layer.frequency / 1e6:.6g} MHz" if np.isfinite(layer.frequency) else ""
+    return f"{layer.header.name}: Stokes {layer.stokes}{at} {reason}, and is passed over"

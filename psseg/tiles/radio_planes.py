@@ -27,6 +27,7 @@ __all__ = [
     "Layer",
     "Pixels",
     "fill_plane",
+    "is_blank",
     "layer_rms",
     "read_blocks",
     "same_grid",
@@ -192,6 +193,12 @@ def fill_plane(
             total[block] += np.float32(weight) * valid
     total[total == 0] = np.nan
     out /= total
+
+
+def is_blank(layer: Layer) -> bool:
+    """Tell whether all of a layer is blank or zero; mostly its first rows tell."""
+    with layer.open() as pixels:
+        return not any(np.nan_to_num(pixels.raw(r)).any() for r in _strips(layer.header.shape[0]))
 
 
 def layer_rms(layer: Layer) -> float:

@@ -327,6 +327,19 @@ def test_noise_taken_for_a_source_is_measured_from_its_pixels():
     assert source["int_flux"].value < 0
 
 
+def test_the_flux_error_from_pixels_grows_without_a_jump():
+    shape, area = (60, 400), np.pi * FWHM**2 / 4 / np.log(2)
+    sides = np.arange(2, 12)
+    data = np.zeros(shape, dtype=int)
+    for label, side in enumerate(sides, start=1):
+        data[20 : 20 + side, 30 * label : 30 * label + side] = label
+    table, _ = measure(make_image([np.full(shape, -RMS)]), list_segments(data))
+    beams = sides**2 / area
+    expected = np.where(beams > 2, np.sqrt(2 * beams), beams)
+    assert (table["Flags"] & RadioFlag.FIT_FAILED).all()
+    assert table["e_int_flux"].value / RMS == pytest.approx(expected, rel=1e-3)
+
+
 def test_flags_of_places():
     shape = (200, 200)
     x, y = np.array([2.0, 100, 100, 140, 60]), np.array([100.0, 100, 140, 100, 40])

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from radio_tables import sources_at
@@ -185,18 +187,18 @@ def radio():
     return load_survey("radio")
 
 
-def reference_of(survey, priors, *, latitude=45.0, seed=10):
+def reference_of(survey, priors, *, latitude=45.0, seed=10, **options):
     return draw_reference(
         survey,
         np.random.default_rng(seed),
         priors=priors,
         frequency=9e8,
-        frequency_ratio=1.5,
         pixel_scale=2.5 / 3600,
         beam_pixels=(6.0, 6.0),
         rms=3e-5,
         galactic_latitude=latitude,
         n_sources=6000,
+        **{"frequency_ratio": 1.5} | options,
     )
 
 
@@ -224,6 +226,17 @@ def test_a_physical_reference_weighs_classes_as_the_sky_does(radio):
         np.testing.assert_allclose(ratio, 1.0, rtol=0.3)
 
 
+@pytest.mark.parametrize("frequency_ratio", [1.5, np.nan])
+def test_stokes_v_of_a_reference_goes_with_the_spectrum_of_each_source(radio, frequency_ratio):
+    ratio = reference_of(radio, "balanced").ratio
+    first, other = (
+        reference_of(radio, "balanced", frequency_ratio=frequency_ratio, v_frequency_ratio=one)
+        for one in (1.0, 1.5)
+    )
+    np.testing.assert_allclose(other.v_over_i, first.v_over_i * ratio)
+    np.testing.assert_array_equal(other.ratio, first.ratio)
+
+
 def test_priors_that_are_neither_are_refused(radio):
     with pytest.raises(PssegError, match="want 'balanced' or 'physical', not 'flat'"):
         reference_of(radio, "flat")
@@ -232,6 +245,10 @@ def test_priors_that_are_neither_are_refused(radio):
 def test_the_spread_of_leakage_lies_in_the_survey_s_range(radio):
     low, high = radio.artefacts.leakage
     assert low < leakage_spread(radio) < 2 * high
+    even = replace(radio, artefacts=replace(radio.artefacts, leakage=(high, high)))
+    growth = 1 + radio.artefacts.leakage_growth / 2
+    assert leakage_spread(even) == pytest.approx(growth * high)
+    assert leakage_spread(load_survey("fermi-lat")) == 0
 
 
 def test_physical_priors_make_few_pulsars_of_unpolarised_flat_sources(radio):

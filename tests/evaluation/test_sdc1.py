@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+from astropy import units as u
 from astropy.io import fits
 from astropy.wcs import WCS
 from commands import run
@@ -28,7 +29,7 @@ def field(n=40, *, frequency=5.6e8, seed=1):
         "int_flux": 10 ** rng.uniform(-5, -3, n),
         "dc_maj": rng.uniform(1, 3, n) / 3600,
         "dc_min": rng.uniform(0.5, 1, n) / 3600,
-        "pa": rng.uniform(0, 90, n),
+        "dc_pa": rng.uniform(0, 90, n),
         "freq": np.full(n, frequency),
         "N_COMPONENTS": np.where(np.arange(n) == 0, 2, 1),
         "Source_Name": np.array([f"PSSEG {i:03d}" for i in range(n)]),
@@ -124,6 +125,18 @@ def test_the_core_is_the_brightest_component_or_else_the_source_itself():
     columns = sdc1_submission(sources, components[:5])
     assert columns["ra_core"][2] == pytest.approx(columns["ra_cent"][2] + 1)
     assert columns["ra_core"][5] == columns["ra_cent"][5]
+
+
+def test_the_angle_is_clockwise_from_the_direction_of_longitude(tmp_path):
+    """A truth of one source by hand: its major axis is 30 deg north of west and south of east."""
+    sources, components = field(1)
+    sources["dc_pa"], sources["pa"] = [120.0] * u.deg, [45.0] * u.deg
+    (row,) = zip(*sdc1_submission(sources, components).values(), strict=True)
+    by_hand = [*row[:9], 150.0, *row[10:]]
+    np.savetxt(tmp_path / "truth.txt", [by_hand])
+    scores = evaluate_sdc1(written(tmp_path, sources, components), tmp_path / "truth.txt").scores
+    assert row[9] == pytest.approx(150)
+    assert scores.accuracy == pytest.approx(1)
 
 
 def test_another_frequency_is_refused(tmp_path, truth):

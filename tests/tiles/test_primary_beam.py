@@ -31,7 +31,7 @@ def test_same_pixels(image, tmp_path):
 def test_the_first_plane_of_further_axes(image, tmp_path):
     stack = np.stack([attenuation(), 0 * attenuation()])[np.newaxis]
     path = write_radio(
-        tmp_path / "pb.fits", stack, BUNIT=None, CTYPE3="FREQ", CRVAL3=1e9, CDELT3=1e8
+        tmp_path / "pb.fits", stack, BUNIT=None, CTYPE3="FREQ", CRVAL3=1.4e9, CDELT3=1e8
     )
     assert read_primary_beam(path, image) == pytest.approx(attenuation())
 
@@ -73,6 +73,23 @@ def test_a_table_is_refused(image, tmp_path):
     fits.HDUList([fits.PrimaryHDU(), table]).writeto(tmp_path / "pb.fits")
     with pytest.raises(PssegError, match=r"pb\.fits: no image in it"):
         read_primary_beam(tmp_path / "pb.fits", image)
+
+
+def test_a_beam_of_another_frequency_is_brought_to_that_of_the_image(image, tmp_path):
+    path = write_radio(tmp_path / "pb.fits", attenuation(), BUNIT=None, RESTFRQ=0.7e9)
+    expected = attenuation().astype(float) ** 4
+    expected[expected < 0.05] = np.nan
+    assert image.frequencies == (1.4e9,)
+    assert read_primary_beam(path, image) == pytest.approx(expected, rel=1e-4, nan_ok=True)
+    place = image.pixel_to_sky(np.array([30.0]), np.array([30.0]))
+    scaled = attenuation_at(path, place, frequency=1.4e9)
+    assert scaled == pytest.approx(attenuation_at(path, place) ** 4, rel=1e-5)
+
+
+@pytest.mark.parametrize("frequency", [None, 1.4001e9])
+def test_a_beam_of_no_other_frequency_is_taken_as_it_is(image, tmp_path, frequency):
+    path = write_radio(tmp_path / "pb.fits", attenuation(), BUNIT=None, RESTFRQ=frequency)
+    assert np.array_equal(read_primary_beam(path, image), attenuation())
 
 
 def test_at_places_on_the_sky(image, tmp_path):

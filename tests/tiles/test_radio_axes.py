@@ -58,6 +58,38 @@ def test_a_frequency_axis_counts_more_than_keywords():
     assert planes(cube_header(("FREQ", 1, 3e9, 1e9)))[0] == [("I", 3e9, (0,))]
 
 
+@pytest.mark.parametrize(
+    "cards",
+    [{"CD3_3": 2e8}, {"CD3_3": 2e8, "CDELT3": 1.0}, {"PC3_3": 2.0}, {"PC003003": 2.0}],
+)
+def test_the_step_may_be_of_any_form(cards):
+    header = cube_header(FREQUENCY)
+    header.update(cards)
+    assert [frequency for _, frequency, _ in planes(header)[0]] == [1e9, 1.2e9]
+
+
+def test_the_step_of_another_matrix_is_cdelt():
+    header = cube_header(FREQUENCY, CD1_1=-1e-3, CD2_2=1e-3)
+    assert [frequency for _, frequency, _ in planes(header)[0]] == [1e9, 1.1e9]
+
+
+@pytest.mark.parametrize("axis", [("FREQ", 1, 0.0, 1.0), ("WAVE", 1, 0.0, 1.0)])
+def test_a_frequency_axis_of_nothing_leaves_the_keyword(axis):
+    found, notes = planes(cube_header(axis))
+    assert found == [("I", 1.4e9, (0,))]
+    assert len(notes) == 1
+    assert "1.4e+09 Hz is taken from a keyword" in notes[0]
+
+
+def test_a_keyword_is_no_frequency_of_many_channels():
+    found, _ = planes(cube_header(("FREQ", 2, 0.0, 1.0)))
+    assert np.isnan([frequency for _, frequency, _ in found]).all()
+
+
+def test_the_first_keyword_that_is_a_radio_frequency_counts():
+    assert planes(radio_header(FREQ=0.0)) == ([("I", 1.4e9, ())], [])
+
+
 def test_axes_that_only_the_header_knows():
     header = radio_header(CTYPE3="FREQ", CRVAL3=1.44e8, CTYPE4="STOKES", CRVAL4=4.0)
     assert planes(header)[0] == [("V", 1.44e8, ())]

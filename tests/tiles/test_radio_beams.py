@@ -42,13 +42,15 @@ def as_seen(beam):
     return beam.major / ARCSEC, beam.minor / ARCSEC, beam.angle
 
 
-def beam_table(rows, unit="arcsec"):
+def beam_table(rows, unit="arcsec", channels=None, polarisations=None):
+    channels = np.arange(len(rows))[::-1] if channels is None else channels
+    polarisations = np.zeros(len(rows), int) if polarisations is None else polarisations
     columns = [
         fits.Column("BMAJ", "E", unit=unit, array=[row[0] for row in rows]),
         fits.Column("BMIN", "E", unit=unit, array=[row[1] for row in rows]),
         fits.Column("BPA", "E", unit="deg", array=[row[2] for row in rows]),
-        fits.Column("CHAN", "J", array=np.arange(len(rows))[::-1]),
-        fits.Column("POL", "J", array=np.zeros(len(rows), int)),
+        fits.Column("CHAN", "J", array=channels),
+        fits.Column("POL", "J", array=polarisations),
     ]
     return fits.BinTableHDU.from_columns(columns, name="BEAMS")
 
@@ -126,6 +128,33 @@ def test_a_table_of_beams_counts_most_and_is_read_by_its_channels():
     found, _ = beams(cube(3), beam_table([(14, 12, 5), (13, 11, 5), (12, 10, 5)]))
     assert [round(beam.major / ARCSEC, 3) for beam in found] == [12, 13, 14]
     assert found[0].angle == pytest.approx(5, abs=0.01)
+
+
+def major_axes(found):
+    return [round(beam.major / ARCSEC, 3) for beam in found]
+
+
+def cube_of_stokes(n_channels, n_stokes):
+    header = cube(n_channels)
+    header["NAXIS"], header["NAXIS4"] = 4, n_stokes
+    header.update({"CTYPE4": "STOKES", "CRVAL4": 1.0, "CDELT4": 3.0, "CRPIX4": 1.0})
+    return header
+
+
+def test_beams_of_one_polarisation_are_those_of_all():
+    found, _ = beams(cube_of_stokes(2, 2), beam_table([(14, 12, 5), (13, 11, 5)]))
+    assert major_axes(found) == [13, 14, 13, 14]
+
+
+def test_a_beam_of_one_channel_is_that_of_all():
+    table = beam_table([(14, 12, 5), (13, 11, 5)], channels=[7, 7], polarisations=[0, 1])
+    assert major_axes(beams(cube_of_stokes(2, 2), table)[0]) == [14, 14, 13, 13]
+    assert major_axes(beams(cube(1), beam_table([(12, 10, 5)], channels=[17]))[0]) == [12]
+
+
+def test_a_channel_that_a_table_of_several_lacks_has_the_beam_of_the_header():
+    table = beam_table([(14, 12, 5), (13, 11, 5)], channels=[0, 2])
+    assert major_axes(beams(cube(3), table)[0]) == [14, 10, 13]
 
 
 def test_tables_in_degrees():

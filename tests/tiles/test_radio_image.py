@@ -47,6 +47,18 @@ def test_the_lever_arm_is_zero_where_a_frequency_is_missing():
     assert image(frequencies=(np.nan, 1e9, 1e9)).lever_arm == 0
 
 
+def test_frequencies_within_a_thousandth_are_one():
+    assert image(frequencies=(1e9, 1.0009e9, 1e9)).lever_arm == 0
+    assert image(frequencies=(1e9, 1.002e9, 1e9)).lever_arm == pytest.approx(0.002, rel=1e-2)
+
+
+def test_the_frequencies_of_all_planes_over_the_first():
+    assert image(frequencies=(1e9, 2e9, 1.5e9)).frequency_ratios.tolist() == [1, 2, 1.5]
+    assert image(frequencies=(1e9, np.nan, 1.0009e9)).frequency_ratios.tolist() == [1, 1, 1]
+    two = {"planes": np.zeros((2, 60, 80)), "stokes": ("I", "V"), "beams": (CIRCLE,) * 2}
+    assert image(**two, frequencies=(1e9, 3e9)).frequency_ratios.tolist() == [1, 1, 3]
+
+
 def test_stokes_v_is_no_lever():
     one = image(
         planes=np.zeros((2, 60, 80)),

@@ -122,3 +122,64 @@ def test_channels_of_stokes_v_become_one_plane(write):
     found = read_radio_image([write("cube", stack, **axes)])
     assert found.stokes == ("I", "I", "V")
     assert found.planes[2] == pytest.approx(stack[1].mean(axis=0), abs=1e-4)
+
+
+def test_channels_of_nearly_one_frequency_become_one_plane(write):
+    for n in (2, 4):
+        cards = SPECTRAL | {"CDELT3": 1e5}
+        found = read_radio_image([write(f"cube{n}", channels(n), **cards)])
+        assert found.stokes == ("I",)
+        assert found.planes[0] == pytest.approx(channels(n).mean(axis=0), abs=1e-4)
+        assert found.notes == (
+            f"{n} planes of Stokes I, too near in frequency for a spectral index, averaged to one "
+            f"at {found.frequencies[0] / 1e6:.6g} MHz",
+        )
+
+
+def test_files_of_nearly_one_frequency_become_one_plane(write):
+    found = read_radio_image([write("one"), write("two", noise(seed=2), RESTFRQ=1.4007e9)])
+    assert found.stokes == ("I",)
+    assert found.frequencies[0] == pytest.approx(1.40035e9, rel=1e-4)
+
+
+@pytest.mark.parametrize(("frequency", "noted"), [(1.4e9, 0), (1.35e9, 0), (0.9e9, 1)])
+def test_a_stokes_v_far_from_the_only_stokes_i_is_noted(write, frequency, noted):
+    circular = write("circular", noise(seed=3), RESTFRQ=frequency, CRVAL3=4.0, **STOKES)
+    found = read_radio_image([write("total"), circular])
+    assert found.frequencies == (1.4e9, frequency)
+    assert [note for note in found.notes if "V/I" in note] == noted * [
+        "circular.fits: Stokes V at 900 MHz is divided by Stokes I at 1400 MHz: V/I holds the "
+        "spectrum, too"
+    ]
+
+
+def test_with_two_frequencies_a_far_stokes_v_needs_no_note(write):
+    circular = write("circular", noise(seed=3), RESTFRQ=2e9, CRVAL3=4.0, **STOKES)
+    paths = [write("total"), write("other", noise(seed=2), RESTFRQ=9e8), circular]
+    assert read_radio_image(paths).notes == ()
+
+
+@pytest.mark.parametrize("fill", [np.nan, 0.0])
+def test_blank_planes_besides_the_reference_are_passed_over(write, fill):
+    blank = np.full((60, 80), fill)
+    circular = write("circular", blank, RESTFRQ=9e8, CRVAL3=4.0, beam=None, **STOKES)
+    found = read_radio_image([write("low", RESTFRQ=9e8), circular, write("high", blank)])
+    assert found.stokes == ("I",)
+    assert found.notes == (
+        "circular.fits: Stokes V at 900 MHz is blank, and is passed over",
+        "high.fits: Stokes I at 1400 MHz is blank, and is passed over",
+    )
+
+
+def test_blank_channels_of_stokes_v_are_passed_over(write):
+    stack = np.stack([channels(2), np.zeros((2, 60, 80))])
+    axes = SPECTRAL | {"CTYPE4": "STOKES", "CRVAL4": 1.0, "CDELT4": 3.0, "CRPIX4": 1.0}
+    found = read_radio_image([write("cube", stack, **axes)])
+    assert found.stokes == ("I", "I")
+    assert sum("is blank" in note for note in found.notes) == 2
+
+
+def test_a_blank_reference_plane_is_refused(write):
+    low = write("low", np.zeros((60, 80)), RESTFRQ=9e8)
+    with pytest.raises(PssegError, match=r"low\.fits: every pixel is blank"):
+        read_radio_image([low, write("high")])
