@@ -15,14 +15,24 @@ __all__ = ["check_reading", "choose_model", "is_counts", "model_for"]
 logger = logging.getLogger(__name__)
 
 READING = {
-    "counts": ("exposure", "center", "width", "strict"),
-    "continuum": ("planes", "beam", "frequency", "reproject", "primary_beam", "style", "strict"),
+    "counts": ("exposure", "center", "width"),
+    "continuum": ("planes", "beam", "frequency", "reproject"),
 }
-"""Options that only one kind of map has."""
+"""Options of reading that only one kind of map has."""
+
+CATALOGUING = {
+    "counts": ("strict",),
+    "continuum": ("primary_beam", "style", "strict"),
+}
+"""Further ones that say how it is catalogued; label maps have none of them."""
+
+KINDS = {"counts": "counts", "continuum": "radio images"}
 
 
-def check_reading(path: str | Path, model: Model, reading: dict[str, Any]) -> None:
-    """Refuse options of the other kind of map; drop those that say nothing.
+def check_reading(
+    path: str | Path, model: Model, reading: dict[str, Any], *, labels: bool = False
+) -> None:
+    """Refuse options that the map has not; drop those that say nothing.
 
     Parameters
     ----------
@@ -31,23 +41,33 @@ def check_reading(path: str | Path, model: Model, reading: dict[str, Any]) -> No
     model : Model
         Its network.
     reading : dict
-        Options of reading; changed in place.
+        Options of reading and cataloguing; changed in place.
+    labels : bool
+        Whether the map is to be labelled alone.
 
     Raises
     ------
     PssegError
-        If one is for the other kind.
+        If one is for the other kind of map, for catalogues where labels are wanted, or not known.
     """
     kind = model.survey.kind
     for name in [name for name, value in reading.items() if value in (None, False, ())]:
         del reading[name]
+    known = READING[kind] if labels else READING[kind] + CATALOGUING[kind]
     for name in reading:
-        if name not in READING[kind]:
-            what = "radio images" if kind == "counts" else "counts"
+        if name not in known:
             raise PssegError(
-                f"{path}: {_option(name)} is for {what}; "
-                f"with {model.name} want {', '.join(map(_option, READING[kind]))}"
+                f"{path}: {_option(name)} {_what_for(name, kind)}; "
+                f"with {model.name} want {', '.join(map(_option, known))}"
             )
+
+
+def _what_for(name: str, kind: str) -> str:
+    """Say what an option is for that does not belong to a kind of map."""
+    if name in CATALOGUING[kind]:
+        return "is for catalogues, not for label maps"
+    others = (other for other in KINDS if name in READING[other] + CATALOGUING[other])
+    return next((f"is for {KINDS[other]}" for other in others), "is not known here")
 
 
 def _option(name: str) -> str:

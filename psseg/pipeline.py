@@ -319,18 +319,25 @@ def label(
     output : str or Path
         FITS file for class map, class probabilities and what the network or the noise estimate
         says of the background.
-    model, overwrite, progress, command, **reading
+    model, overwrite, progress, command
         As for :func:`catalogue`.
+    **reading
+        As there, without ``strict``, ``primary_beam`` and ``style``.
 
     Returns
     -------
     Path
         The file.
+
+    Raises
+    ------
+    PssegError
+        If the map cannot be used, an option does not belong to it or the file exists.
     """
     output = Path(output)
     check_writable([output], overwrite=overwrite)
     network = model_for(path, model)
-    check_reading(path, network, reading)
+    check_reading(path, network, reading, labels=True)
     job = _label_image if network.survey.kind == "continuum" else _label_counts
     writer = job(Path(path), output.parent, network, progress, command, **reading)
     write_together({output: writer})

@@ -22,6 +22,8 @@ class StandInSurvey:
     pixel_scale: float = 0.1
     energy_edges: np.ndarray = field(default_factory=lambda: np.array(EDGES))
     n_bands: int = len(EDGES) - 1
+    event_class: int = 128
+    event_type: int = 3
 
 
 def sky_wcs(shape, *, projection="CAR", scale=0.1, center=(0.0, 0.0), frame="galactic") -> WCS:

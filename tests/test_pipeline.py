@@ -199,6 +199,20 @@ def test_label_writes_no_segments(truth_teller, sky_files, tmp_path):
         label(sky_files.counts, path)
 
 
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"strict": True}, "--strict is for catalogues, not for label maps; with stub want"),
+        ({"style": "casda"}, "--style is for radio images; with stub want --exposure"),
+        ({"priors": "balanced"}, "--priors is not known here"),
+    ],
+)
+def test_options_of_catalogues_are_refused(truth_teller, sky_files, tmp_path, option, message):
+    with pytest.raises(PssegError, match=message):
+        label(sky_files.counts, tmp_path / "labels.fits", model=truth_teller, **option)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_bad_priors_are_refused_before_the_work(truth_teller, sky_files, tmp_path, monkeypatch):
     monkeypatch.delattr("psseg.pipeline.read_map")
     with pytest.raises(PssegError, match="no such priors"):

@@ -169,7 +169,7 @@ def fit_map(
             part, x=part.x + columns.start, y=part.y + rows.start, segment=seen[part.segment]
         )
         parts.append(moved.rows(np.flatnonzero(owned[part.segment])))
-    measured = joined(parts)
+    measured = _back_on_sky(joined(parts), tile, x, y)
     return measured.rows(np.lexsort((measured.segment, measured.added)))
 
 
@@ -219,6 +219,22 @@ def _usable_exposure(tile: Tile, survey: Survey, x: Floats, y: Floats) -> Floats
     known = np.isfinite(exposure[:, tile.bands_present]).all(axis=1)
     exposure[~known] = survey.instrument.relative_exposure
     return exposure[:, tile.bands_present]
+
+
+def _back_on_sky(measured: Measured, tile: Tile, x: Floats, y: Floats) -> Measured:
+    """Take sources that left the sky, as at the seam of an all-sky map, back to where they began.
+
+    That is where their segment is, `x` and `y` (n_segments,).
+    """
+    lon, lat = tile.wcs.wcs_pix2world(measured.x, measured.y, 0)
+    lost = ~np.isfinite(lon + lat)
+    return replace(
+        measured,
+        x=np.where(lost, x[measured.segment], measured.x),
+        y=np.where(lost, y[measured.segment], measured.y),
+        covariance=np.where(lost[:, None, None], np.nan, measured.covariance),
+        failed=measured.failed | lost,
+    )
 
 
 def _scene(

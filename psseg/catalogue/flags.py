@@ -37,7 +37,7 @@ class Flag(IntFlag):
 
 FLAG_MEANINGS = {
     Flag.EDGE: "the segment touches the edge of the map",
-    Flag.NEAR_MASK: "blank pixels close by",
+    Flag.NEAR_MASK: "blank pixels, or the edge of the map, close by",
     Flag.BLENDED: "a neighbour is too close for the PSF to tell the two apart cleanly",
     Flag.FIT_FAILED: "no counts or no position could be fitted: the segment's centroid is given",
     Flag.EXTENDED: "larger than the PSF: measured as a disc",
@@ -50,7 +50,7 @@ FLAG_MEANINGS = {
 
 
 MASK_DISTANCE = 0.5
-"""Deg; blank pixels closer than this hide part of the core of the PSF above 1 GeV."""
+"""Deg; blank pixels or an edge closer than this hide part of the core of the PSF above 1 GeV."""
 
 BLEND_DISTANCE = 0.5
 """Deg; closer neighbours are blended whatever the band, as the label discs (0.25 deg) touch."""
@@ -131,9 +131,8 @@ def _decisive(measured: Measured) -> NDArray[np.intp]:
 
 
 def _near_mask(tile: Tile, measured: Measured) -> Bools:
-    if not tile.mask.any():
-        return np.zeros(len(measured.x), dtype=bool)
-    distance = distance_transform_edt(~tile.mask) * tile.pixel_scale
+    blank = np.pad(tile.mask, 1, constant_values=True)  # nothing is known beyond the map either
+    distance = distance_transform_edt(~blank)[1:-1, 1:-1] * tile.pixel_scale
     rows = np.clip(np.rint(measured.y).astype(int), 0, tile.shape[0] - 1)
     columns = np.clip(np.rint(measured.x).astype(int), 0, tile.shape[1] - 1)
     return distance[rows, columns] < MASK_DISTANCE

@@ -63,8 +63,14 @@ def local_jacobian(wcs: WCS, x: Floats, y: Floats) -> Floats:
     ndarray (n_sources, 2, 2)
         Degrees east (first row) and north (second row), ICRS, per pixel along x (first column) and
         y (second column).
+
+    Notes
+    -----
+    Where the sky ends within half a pixel, the half on the other side stands for both.
     """
-    ra, dec = (np.deg2rad(angle) for angle in _icrs(wcs, x, y))
+    position = _icrs(wcs, x, y)
+    here = _unit_vectors(*position)
+    ra, dec = np.deg2rad(position)
     sin_ra, cos_ra, sin_dec, cos_dec = np.sin(ra), np.cos(ra), np.sin(dec), np.cos(dec)
     east = np.stack([-sin_ra, cos_ra, np.zeros_like(ra)])
     north = np.stack([-sin_dec * cos_ra, -sin_dec * sin_ra, cos_dec])
@@ -72,7 +78,7 @@ def local_jacobian(wcs: WCS, x: Floats, y: Floats) -> Floats:
     for step_x, step_y in ((0.5, 0.0), (0.0, 0.5)):
         ahead = _unit_vectors(*_icrs(wcs, x + step_x, y + step_y))
         behind = _unit_vectors(*_icrs(wcs, x - step_x, y - step_y))
-        step = np.rad2deg(ahead - behind)
+        step = np.rad2deg(_change(behind, here, ahead))
         columns.append(np.stack([(step * east).sum(axis=0), (step * north).sum(axis=0)], axis=-1))
     return np.stack(columns, axis=-1)
 
@@ -120,6 +126,14 @@ def position_angle_in(frame: str, positions: SkyCoord, angle: Floats) -> Floats:
     north_pole = SkyCoord(0, 90, unit="deg", frame="icrs").transform_to(frame)
     of_icrs_north = positions.transform_to(frame).position_angle(north_pole).deg
     return (angle + of_icrs_north) % 180
+
+
+def _change(behind: Floats, here: Floats, ahead: Floats) -> Floats:
+    """Give the change from behind to ahead; twice that of one half where the other is no sky."""
+    change = ahead - behind
+    for half in (ahead - here, here - behind):
+        change = np.where(np.isfinite(change), change, 2 * half)
+    return change
 
 
 def _icrs(wcs: WCS, x: Floats, y: Floats) -> tuple[Floats, Floats]:

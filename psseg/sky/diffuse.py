@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from astropy import units as u
+from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy_healpix import HEALPix
 from scipy import fft
@@ -22,11 +23,13 @@ from psseg.errors import PssegError
 from psseg.sky.geometry import TileGeometry
 from psseg.sky.spectra import integrate_table
 from psseg.survey.survey import DiffuseEmission, Survey
+from psseg.tiles.exposure import healpix_of
 from psseg.tiles.headers import open_fits
 
 __all__ = [
     "DiffuseSky",
     "DiffuseTemplates",
+    "GasStructure",
     "cut_templates",
     "draw_diffuse",
     "galactic_profile",
@@ -51,6 +54,22 @@ class DiffuseSky:
 
 
 @dataclass(frozen=True, kw_only=True)
+class GasStructure:
+    """A gas tracer's map relative to its own smooth version.
+
+    Parameters
+    ----------
+    values : numpy.ndarray, shape (n_pixels,)
+        About 1.
+    healpix : astropy_healpix.HEALPix
+        Which pixels, in which order and frame.
+    """
+
+    values: np.ndarray
+    healpix: HEALPix
+
+
+@dataclass(frozen=True, kw_only=True)
 class DiffuseTemplates:
     """An emission model on the whole sky, to be cut to tiles.
 
@@ -61,14 +80,13 @@ class DiffuseTemplates:
         longitude falling with the column.
     step : tuple of float
         Grid step in longitude and latitude, deg.
-    gas : numpy.ndarray or None, shape (n_pixels,)
-        A gas tracer's HEALPix map (RING, Galactic) relative to its own smooth version: structure
-        finer than the grid of `intensity`.
+    gas : GasStructure or None
+        Structure finer than the grid of `intensity`.
     """
 
     intensity: np.ndarray
     step: tuple[float, float]
-    gas: np.ndarray | None = None
+    gas: GasStructure | None = None
 
 
 def galactic_profile(diffuse: DiffuseEmission, glon: np.ndarray, glat: np.ndarray) -> np.ndarray:
@@ -240,7 +258,7 @@ def read_templates(
     survey : Survey
         For its bands.
     gas : str or pathlib.Path, optional
-        HEALPix map (RING, Galactic) of a gas column density.
+        HEALPix map of a gas column density; RING and Galactic where the header does not say.
 
     Returns
     -------
@@ -300,7 +318,7 @@ def _integrate_cube(log_cube: np.ndarray, energy: np.ndarray, edges: np.ndarray)
     return bands
 
 
-def _read_gas(path: str | Path) -> np.ndarray:
+def _read_gas(path: str | Path) -> GasStructure:
     """Column density over its own smooth version (neighbourhood mean), limited to 1/3 to 3."""
     name = Path(path).name
     with open_fits(path) as hdus:
@@ -308,13 +326,18 @@ def _read_gas(path: str | Path) -> np.ndarray:
         if table is None:
             raise PssegError(f"{name}: no table; want a HEALPix map of a gas column density")
         column = np.ravel(table.data.field(0)).astype(float)
+        header = table.header.copy()
     nside = round((len(column) / 12) ** 0.5)
     if len(column) != 12 * nside**2 or not np.all(column > 0):
         raise PssegError(f"{name}: no positive HEALPix map of the whole sky")
+    header.setdefault("COORDSYS", "G")
+    header["NSIDE"] = nside
+    healpix = healpix_of(header, name=name)
     with np.errstate(invalid="ignore"):  # some pixels have seven neighbours; the eighth is -1
-        neighbours = HEALPix(nside=nside, order="ring").neighbours(np.arange(len(column)))
+        neighbours = healpix.neighbours(np.arange(len(column)))
     around = np.where(neighbours >= 0, column[neighbours], np.nan)
-    return np.clip(column / np.nanmean([column, *around], axis=0), 1 / 3, 3)
+    structure = np.clip(column / np.nanmean([column, *around], axis=0), 1 / 3, 3)
+    return GasStructure(values=structure, healpix=healpix)
 
 
 def cut_templates(
@@ -341,8 +364,9 @@ def cut_templates(
     at = [np.clip(row, 0, n_rows - 1), column]
     maps = [map_coordinates(band, at, order=1, mode="grid-wrap") for band in templates.intensity]
     if templates.gas is not None:
-        healpix = HEALPix(nside=round((len(templates.gas) / 12) ** 0.5), order="ring")
-        structure = healpix.interpolate_bilinear_lonlat(glon * u.deg, glat * u.deg, templates.gas)
+        there = SkyCoord(glon * u.deg, glat * u.deg, frame="galactic")
+        gas = templates.gas
+        structure = gas.healpix.interpolate_bilinear_skycoord(there, gas.values)
         maps = [band * structure for band in maps]
     isotropic = integrate_table(
         survey.diffuse.isotropic_energy, survey.diffuse.isotropic_e2dnde, survey.energy_edges

@@ -48,6 +48,7 @@ _TOP_LEVEL = {
     "pixel_scale": float,
     "energy_edges": tuple[float, ...],
 }
+_OPTIONAL = {"event_class": float, "event_type": float}
 
 T = TypeVar("T")
 
@@ -161,6 +162,10 @@ class Survey:
     populations : tuple of Population
     text : str
         The file itself, so that a model can keep it.
+    event_class, event_type : int
+        Masks of the LAT's photons that the response is of; other telescopes have none. The default
+        is SOURCE of Pass 8, FRONT and BACK together (evclass and evtype of the Fermitools'
+        gtselect).
     """
 
     name: str
@@ -174,6 +179,8 @@ class Survey:
     diffuse: DiffuseEmission
     populations: tuple[Population, ...]
     text: str
+    event_class: int = 128
+    event_type: int = 3
 
     @property
     def n_bands(self) -> int:
@@ -269,8 +276,8 @@ def parse_survey(text: str, *, where: str = "survey") -> AnySurvey:
 def _parse_counts(table: Mapping[str, Any], text: str, where: str) -> Survey:
     names = set(_TOP_LEVEL)
     parts = {"labels", "instrument", "diffuse", "populations"}
-    check_keys(table, required=names | parts, optional=set(), where=where)
-    check_values(table, _TOP_LEVEL, where=where)
+    check_keys(table, required=names | parts, optional=set(_OPTIONAL), where=where)
+    check_values(table, _TOP_LEVEL | _OPTIONAL, where=where)
     if table["kind"] != "counts":
         raise PssegError(f"{where}: kind is {table['kind']!r}, want 'counts' or 'continuum'")
     survey = Survey(
@@ -285,6 +292,7 @@ def _parse_counts(table: Mapping[str, Any], text: str, where: str) -> Survey:
         diffuse=_read(DiffuseEmission, table["diffuse"], f"{where} [diffuse]"),
         populations=_populations(table["populations"], where),
         text=text,
+        **{key: int(table[key]) for key in _OPTIONAL if key in table},
     )
     _check_bands(survey, where)
     return survey

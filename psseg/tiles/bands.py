@@ -7,7 +7,7 @@ averaged over a band.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -32,7 +32,10 @@ emission of the Galaxy (about 2.7 above 3 GeV) and the sources (2.0 to 2.5)."""
 
 EQUAL_EDGES = 0.01  # edges within this fraction count as equal
 MOST_MISSING = 0.1  # a band that misses less than this part of its photons is present
-MOST_BORROWED = 0.5  # a band that takes more than this part from straddling bins is refused
+MOST_BORROWED = 0.5  # a band that takes more than this part from straddling bins is not filled
+
+FEWEST_BANDS = 3
+"""Bands that must remain where others are too coarsely binned: a curved spectrum needs three."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +97,14 @@ def is_covered(coverage: NDArray) -> NDArray[np.bool_]:
     return coverage > 1 - MOST_MISSING
 
 
-def share_bins(low: NDArray, high: NDArray, edges: NDArray, *, name: str) -> BandShares:
+def share_bins(
+    low: NDArray,
+    high: NDArray,
+    edges: NDArray,
+    *,
+    selected: tuple[float, float] = (0.0, np.inf),
+    name: str,
+) -> BandShares:
     """Find how energy bins sum into bands.
 
     Parameters
@@ -103,6 +113,8 @@ def share_bins(low: NDArray, high: NDArray, edges: NDArray, *, name: str) -> Ban
         Edges of the bins, GeV.
     edges : numpy.ndarray, shape (n_bands + 1,)
         Band edges, GeV.
+    selected : tuple of float
+        Energies that were not cut away before the photons were binned, GeV. The default is all.
     name : str
         The file's name, for messages.
 
@@ -114,7 +126,8 @@ def share_bins(low: NDArray, high: NDArray, edges: NDArray, *, name: str) -> Ban
     ------
     PssegError
         If no band is covered, or the bins are too coarse: a covered band would take more than half
-        of its expected counts from bins that straddle its edges.
+        of its expected counts from bins that straddle its edges. At either end of the bands such a
+        band counts as absent, as long as three remain.
 
     Notes
     -----
@@ -122,21 +135,43 @@ def share_bins(low: NDArray, high: NDArray, edges: NDArray, *, name: str) -> Ban
     spectrum. A band is present if it misses less than a tenth of the photons such a spectrum puts
     into it: a cube that ends at 500 GeV still fills a band from 50 GeV to 2 TeV.
     """
-    low, high = _snapped(low, high, edges)
+    start, end = _cut_to(selected, low, high)
+    used = end - start > EQUAL_EDGES * (high - low)
+    if not used.any():
+        raise PssegError(
+            f"{name}: its energies ({format_energies([low[0], high[-1]])}) lie outside the energy "
+            f"selection of its header ({format_energies(selected)})"
+        )
+    shares = _share(*_snapped(start[used], end[used], edges), edges, name)
+    weights = np.zeros((len(edges) - 1, len(low)))
+    weights[:, used] = shares.weights
+    if used.all() and np.array_equal(start, low) and np.array_equal(end, high):
+        return shares
+    kept = format_energies([start[used].min(), end[used].max()])
+    note = f"the header's energy selection leaves {kept}: other energies are empty"
+    return replace(shares, weights=weights, notes=(note, *shares.notes))
+
+
+def _share(low: NDArray, high: NDArray, edges: NDArray, name: str) -> BandShares:
+    """Sum bins into bands; bins whose edges are almost those of bands have these very edges."""
     overlap = _overlap(low, high, edges)
     in_band = photons_between(edges[:-1], edges[1:])
     coverage = overlap.sum(axis=1) / in_band
-    present = is_covered(coverage)
-    if not present.any():
+    covered = is_covered(coverage)
+    if not covered.any():
         raise PssegError(
             f"{name}: its energies ({format_energies([low[0], high[-1]])}) fill none of the "
             f"survey's bands (edges at {_listed(edges)} GeV)"
         )
     inside = (low >= edges[:-1, None]) & (high <= edges[1:, None])
-    parts = np.where(inside, 1.0, overlap / photons_between(low, high)) * present[:, None]
+    parts = np.where(inside, 1.0, overlap / photons_between(low, high)) * covered[:, None]
     split = (parts > 0) & (parts < 1)
-    borrowed = np.sum(np.where(split, overlap, 0.0), axis=1) / in_band
-    _refuse_coarse(borrowed, split, low, high, edges, name)
+    coarse = np.sum(np.where(split, overlap, 0.0), axis=1) / in_band > MOST_BORROWED
+    why = _coarse_bins(coarse, split, low, high, edges)
+    present = _without_coarse_ends(covered, coarse)
+    if why and (np.any(coarse & present) or np.count_nonzero(present) < FEWEST_BANDS):
+        raise PssegError(f"{name}: energy bins too coarse for the bands: {why}")
+    parts, split = parts * present[:, None], split & present[:, None]
     used = edges[np.append(present, False) | np.insert(present, 0, False)]
     straddled = used[np.any((low < used[:, None]) & (used[:, None] < high), axis=1)]
     return BandShares(
@@ -144,8 +179,25 @@ def share_bins(low: NDArray, high: NDArray, edges: NDArray, *, name: str) -> Ban
         present=present,
         shared=np.any(split, axis=1),
         straddled=straddled,
-        notes=_notes(parts, coverage, present, low, high, edges),
+        notes=_notes(parts, coverage, present, why, low, high, edges),
     )
+
+
+def _cut_to(
+    selected: tuple[float, float], low: NDArray, high: NDArray
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Cut bins to the energies that were selected; edges within 1 % stay where they are."""
+    start = np.where(low * (1 + EQUAL_EDGES) < selected[0], selected[0], low)
+    end = np.where(high > selected[1] * (1 + EQUAL_EDGES), selected[1], high)
+    return start, end
+
+
+def _without_coarse_ends(covered: NDArray[np.bool_], coarse: NDArray[np.bool_]) -> NDArray:
+    """Tell which bands are left when coarse ones below and above all others go."""
+    fine = covered & ~coarse
+    after_first = np.logical_or.accumulate(fine)
+    before_last = np.logical_or.accumulate(fine[::-1])[::-1]
+    return covered & after_first & before_last
 
 
 def average_over_bands(
@@ -227,24 +279,30 @@ def _overlap(low: NDArray, high: NDArray, edges: NDArray) -> NDArray[np.float64]
     )
 
 
-def _refuse_coarse(
-    borrowed: NDArray, split: NDArray, low: NDArray, high: NDArray, edges: NDArray, name: str
-) -> None:
-    bad = np.flatnonzero(borrowed > MOST_BORROWED)
+def _coarse_bins(
+    coarse: NDArray, split: NDArray, low: NDArray, high: NDArray, edges: NDArray
+) -> str:
+    """Say which bins are too coarse for which bands, and what to do; nothing where none are."""
+    bad = np.flatnonzero(coarse)
     if not bad.size:
-        return
+        return ""
     bins = np.flatnonzero(split[bad].any(axis=0))
     too_coarse = ", ".join(format_energies([low[i], high[i]]) for i in bins)
     bands = ", ".join(format_energies(edges[band : band + 2]) for band in bad)
-    raise PssegError(
-        f"{name}: energy bins too coarse for the bands: {too_coarse} would have to be shared out "
-        f"to fill more than half of {bands}; "
+    return (
+        f"{too_coarse} would have to be shared out to fill more than half of {bands}; "
         f"use bins with edges at {_listed(np.unique([edges[bad], edges[bad + 1]]))} GeV"
     )
 
 
 def _notes(
-    parts: NDArray, coverage: NDArray, present: NDArray, low: NDArray, high: NDArray, edges: NDArray
+    parts: NDArray,
+    coverage: NDArray,
+    present: NDArray,
+    coarse: str,
+    low: NDArray,
+    high: NDArray,
+    edges: NDArray,
 ) -> tuple[str, ...]:
     notes = [
         f"band {format_energies(edges[b : b + 2])} misses {1 - coverage[b]:.1%} of its expected "
@@ -254,6 +312,8 @@ def _notes(
     absent = [format_energies(edges[b : b + 2]) for b in np.flatnonzero(~present)]
     if absent:
         notes.append(f"bands absent: {', '.join(absent)}")
+    if coarse:
+        notes.append(f"bands absent because energy bins are too coarse for them: {coarse}")
     unused = np.flatnonzero(~parts.any(axis=0))
     if unused.size:
         ranges = ", ".join(format_energies([low[i], high[i]]) for i in unused)

@@ -12,16 +12,10 @@ from numpy.typing import NDArray
 from psseg.errors import PssegError, PssegWarning
 from psseg.survey.survey import Survey
 from psseg.tiles.bands import BandShares, share_bins
-from psseg.tiles.grid import (
-    Regrid,
-    box_in_map,
-    off_sky,
-    plan_regrid,
-    warn_of_uneven_pixels,
-    window_wcs,
-)
+from psseg.tiles.field import Field, choose_field
+from psseg.tiles.grid import Regrid, off_sky, plan_regrid, warn_of_uneven_pixels
 from psseg.tiles.headers import celestial_wcs, file_stem, image_planes
-from psseg.tiles.selection import outside, read_selection
+from psseg.tiles.selection import outside, read_selection, warn_of_selection
 from psseg.tiles.tables import energy_bins
 from psseg.tiles.tile import Tile
 
@@ -70,7 +64,8 @@ def read_counts_cube(
     -----
     PssegWarning
         If energy bins had to be shared, photons moved within their pixels, or pixels differ in
-        area.
+        area; if a position cut in the header is not understood, or the header says that photons are
+        not those of the survey or not cut in zenith angle.
 
     Notes
     -----
@@ -78,26 +73,28 @@ def read_counts_cube(
     """
     wcs = celestial_wcs(image.header, name=name)
     n_bins, n_y, n_x = _cube_shape(image.header, name)
-    bands = share_bins(*energy_bins(hdus, n_bins=n_bins, name=name), survey.energy_edges, name=name)
-    grid = plan_regrid(wcs, (n_y, n_x), survey.pixel_scale, name=name)
-    scale = survey.pixel_scale
-    box = box_in_map(grid.wcs, grid.shape, center=center, width=width, pixel_scale=scale, name=name)
-    data, blank = _sum_into_bands(image, bands, grid, box, name)
-    wcs = window_wcs(grid.wcs, *box)
     selection = read_selection(image.header)
-    mask = blank | off_sky(wcs, blank.shape)
-    mask |= outside(selection, wcs, mask.shape, pixel_scale=scale)
+    low, high = energy_bins(hdus, n_bins=n_bins, name=name)
+    bands = share_bins(low, high, survey.energy_edges, selected=selection.energy, name=name)
+    grid, scale = plan_regrid(wcs, (n_y, n_x), survey.pixel_scale, name=name), survey.pixel_scale
+    field = choose_field(
+        grid.wcs, grid.shape, center=center, width=width, pixel_scale=scale, name=name
+    )
+    data, blank = _sum_into_bands(image, bands, grid, field, name)
+    mask = blank | off_sky(field.wcs, blank.shape)
+    mask |= outside(selection, field.wcs, mask.shape, pixel_scale=scale)
     data[:, mask] = 0
     _refuse_empty(data, mask, name)
     notes = (*_warn_of_sharing(bands, name), *bands.notes, *_warn_of_moving(grid, name))
+    notes += (*warn_of_selection(selection, survey, name=name), *field.notes)
     notes += _count_notes(blank, mask)
     return Tile(
         data=data,
-        wcs=wcs,
+        wcs=field.wcs,
         bands_present=bands.present,
         bands_shared=bands.shared,
         mask=mask,
-        notes=(*notes, *warn_of_uneven_pixels(wcs, mask, scale, name=name)),
+        notes=(*notes, *warn_of_uneven_pixels(field.wcs, mask, scale, name=name)),
         name=file_stem(name),
     )
 
@@ -117,20 +114,19 @@ def _cube_shape(header: fits.Header, name: str) -> tuple[int, int, int]:
 
 
 def _sum_into_bands(
-    image: fits.PrimaryHDU, bands: BandShares, grid: Regrid, box: tuple[slice, slice], name: str
+    image: fits.PrimaryHDU, bands: BandShares, grid: Regrid, field: Field, name: str
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Sum the planes into bands; give counts and blank pixels of the box."""
-    shape = box[0].stop - box[0].start, box[1].stop - box[1].start
-    data = np.zeros((len(bands.present), *shape), dtype=np.float32)
-    blank = np.zeros(shape, dtype=bool)
+    """Sum the planes into bands; give counts and blank pixels of the field."""
+    data = np.zeros((len(bands.present), *field.shape), dtype=np.float32)
+    blank = np.zeros(field.shape, dtype=bool)
     rng = np.random.default_rng(_SEED)
     bins = np.flatnonzero(bands.weights.any(axis=0))
     for number, plane in zip(bins, image_planes(image, bins=bins), strict=True):
         missing = ~np.isfinite(plane)
         if missing.any():
             plane[missing] = 0
-            blank |= grid.mask(missing)[box]
-        counts = grid.counts(_whole_counts(plane, name), rng=rng)[box]
+            blank |= field.cut(grid.mask(missing))
+        counts = field.cut(grid.counts(_whole_counts(plane, name), rng=rng))
         for band in np.flatnonzero(bands.weights[:, number]):
             data[band] += bands.weights[band, number] * counts
     return data, blank

@@ -1,4 +1,4 @@
-"""Pixel grids of counts maps: sum finer pixels to the survey's scale, cut out, find what is no sky.
+"""Pixel grids of counts maps: sum finer pixels to the survey's scale, find what is no sky.
 
 Counts stay whole photons. Pixels that are an integer fraction of the survey's are summed; others
 are emptied photon by photon into the survey's, each photon at a random place within its pixel.
@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from astropy.coordinates import SkyCoord
 from astropy.wcs import WCS
 from astropy.wcs.utils import proj_plane_pixel_scales
 from numpy.typing import NDArray
@@ -21,13 +20,11 @@ from psseg.errors import PssegError, PssegWarning
 __all__ = [
     "Regrid",
     "area_ratios",
-    "box_in_map",
     "off_sky",
     "plan_regrid",
     "resized_wcs",
     "rows_of_pixels",
     "warn_of_uneven_pixels",
-    "window_wcs",
 ]
 
 COARSEST = 1.5
@@ -170,64 +167,6 @@ def resized_wcs(wcs: WCS, factors: NDArray) -> WCS:
     return resized
 
 
-def window_wcs(wcs: WCS, rows: slice, columns: slice) -> WCS:
-    """Give the WCS of a window of a map."""
-    window = wcs.deepcopy()
-    window.wcs.crpix = wcs.wcs.crpix - np.array([columns.start, rows.start])
-    window.wcs.set()
-    return window
-
-
-def box_in_map(
-    wcs: WCS,
-    shape: tuple[int, int],
-    *,
-    center: SkyCoord | None,
-    width: float | None,
-    pixel_scale: float,
-    name: str,
-) -> tuple[slice, slice]:
-    """Find the rows and columns of a square of the map, clipped to it.
-
-    Parameters
-    ----------
-    wcs, shape
-        Of the map.
-    center : astropy.coordinates.SkyCoord, optional
-        The default is the middle of the map.
-    width : float, optional
-        Side of the square, deg; the default is the whole map.
-    pixel_scale : float
-        Side of a pixel, deg.
-    name : str
-        The file's name, for messages.
-
-    Returns
-    -------
-    rows, columns : slice
-
-    Raises
-    ------
-    PssegError
-        If nothing of the square lies on the map, or only a centre is given.
-    """
-    if width is None and center is None:
-        return slice(0, shape[0]), slice(0, shape[1])
-    if width is None or not width > 0:
-        raise PssegError(f"{name}: to cut out a field, give its width in deg besides its center")
-    x, y = (shape[1] - 1) / 2, (shape[0] - 1) / 2
-    if center is not None:
-        x, y = (float(value) for value in center.to_pixel(wcs))
-    half = width / pixel_scale / 2
-    rows, columns = _clipped(y, half, shape[0]), _clipped(x, half, shape[1])
-    if rows is None or columns is None:
-        raise PssegError(
-            f"{name}: the field asked for, {width:g} deg wide, lies outside the map; "
-            "give a center on the map"
-        )
-    return rows, columns
-
-
 def off_sky(wcs: WCS, shape: tuple[int, int]) -> NDArray[np.bool_]:
     """Find pixels that are no sky, such as the corners of an all-sky map.
 
@@ -341,13 +280,6 @@ def _touched(n: int, factor: float) -> tuple[NDArray[np.int_], NDArray[np.int_]]
     """Give the first and end map pixel that each of n new pixels touches along one axis."""
     edges = np.arange(n + 1) * factor
     return np.floor(edges[:-1] + 1e-9).astype(int), np.ceil(edges[1:] - 1e-9).astype(int)
-
-
-def _clipped(middle: float, half: float, n: int) -> slice | None:
-    if not np.isfinite(middle):
-        return None
-    start, stop = max(0, round(middle - half + 0.5)), min(n, round(middle + half + 0.5))
-    return slice(start, stop) if start < stop else None
 
 
 def _regrid_notes(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ from astropy.wcs import WCS
 from astropy_healpix import HEALPix
 from numpy.typing import ArrayLike, NDArray
 
-from psseg.errors import PssegError, PssegWarning
+from psseg.errors import PssegError
 from psseg.survey.survey import Survey
 from psseg.tiles.bands import (
     band_coverage,
@@ -24,7 +23,13 @@ from psseg.tiles.bands import (
 )
 from psseg.tiles.grid import warn_of_uneven_pixels
 from psseg.tiles.headers import file_stem
-from psseg.tiles.selection import Selection, covered_by_photons, outside, read_selection
+from psseg.tiles.selection import (
+    Selection,
+    covered_by_photons,
+    outside,
+    read_selection,
+    warn_of_selection,
+)
 from psseg.tiles.tables import column_energies, column_names, column_values
 from psseg.tiles.tile import Tile
 
@@ -96,7 +101,8 @@ def read_photons(
     Warns
     -----
     PssegWarning
-        If a position cut in the header is not understood, or pixels differ in area.
+        If a position cut in the header is not understood, if the header says that photons are not
+        those of the survey or not cut in zenith angle, or if pixels differ in area.
 
     Notes
     -----
@@ -120,7 +126,7 @@ def read_photons(
         )
     notes = (
         *dropped,
-        *_warn_of_cuts(selection, name),
+        *warn_of_selection(selection, survey, name=name),
         *mask_note,
         *_band_notes(present, outside_bands, survey.energy_edges),
         *warn_of_uneven_pixels(wcs, mask, survey.pixel_scale, name=name),
@@ -302,14 +308,6 @@ def _bin(
         counts.reshape(len(present), *shape).astype(np.float32),
         int(np.count_nonzero(inside & ~in_band)),
     )
-
-
-def _warn_of_cuts(selection: Selection, name: str) -> tuple[str, ...]:
-    if not selection.unknown:
-        return ()
-    note = f"position cut not understood and ignored: {'; '.join(selection.unknown)}"
-    warnings.warn(f"{name}: {note}", PssegWarning, stacklevel=3)
-    return (note,)
 
 
 def _mask(

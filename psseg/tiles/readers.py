@@ -49,7 +49,8 @@ def read_map(
         Middle of the field to read, in any frame. The default is the middle of the map or of the
         selection of the photons.
     width : float, optional
-        Side of that field, deg. The default is all there is.
+        Side of that field, deg. The default is all there is. Across the seam of a map of the whole
+        sky it is whole; what lies beyond a map is missing, with a note.
 
     Returns
     -------
@@ -66,8 +67,8 @@ def read_map(
     Warns
     -----
     PssegWarning
-        If counts had to be shared between bands or moved within pixels, or the projection
-        stretches the sky.
+        If counts had to be shared between bands or moved within pixels, the projection stretches
+        the sky, or the header's selection is not understood or not that of the survey.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What part of the sky and of the spectrum a photon selection kept.
+"""What part of the sky and of the spectrum a photon selection kept, and which photons.
 
 A selection is written in the header by the tool that made it (DSS keywords: ``DSTYPn``,
 ``DSVALn``). Where the header says nothing about the position, the photons themselves show which sky
@@ -8,6 +8,8 @@ was covered.
 from __future__ import annotations
 
 import re
+import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,18 +21,38 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 from scipy.spatial import KDTree
 
+from psseg.errors import PssegWarning
+from psseg.survey.survey import Survey
 from psseg.tiles.grid import rows_of_pixels
 
-__all__ = ["Region", "Selection", "covered_by_photons", "outside", "read_selection"]
+__all__ = [
+    "Region",
+    "Selection",
+    "covered_by_photons",
+    "outside",
+    "read_selection",
+    "warn_of_selection",
+]
 
 _FRAMES = {("RA", "DEC"): "fk5", ("L", "B"): "galactic", ("GLON", "GLAT"): "galactic"}
 _GEV = {"KEV": 1e-6, "MEV": 1e-3, "GEV": 1.0, "TEV": 1e3}
 _SHAPE = re.compile(r"(?P<shape>[a-z]+)\s*\((?P<values>[^()]*)\)", re.IGNORECASE)
+_EVENTS = re.compile(r"BIT_MASK\(\s*EVENT_(?P<what>CLASS|TYPE)\s*,\s*(?P<mask>\d+)[^()]*\)", re.I)
 _WHOLE_SKY = 179.9  # deg; a wider circle is no cut: archive files carry CIRCLE(0,0,180)
 
 IN_DISC = 20
 """Photons expected in the disc that must be empty for its sky to count as not covered: in the
 sparsest part of the map, chance empties one such disc in 5e8."""
+
+LAT = frozenset({"GLAST", "FERMI"})
+"""Telescopes whose selections name event class, event type and zenith angle."""
+
+ALL_TYPES = (3, 60, 960)
+"""Masks of event types that hold all photons: FRONT and BACK; PSF0 to PSF3; EDISP0 to EDISP3
+(the parameter evtype of the Fermitools' gtselect)."""
+
+WIDEST_ZENITH = 105.0
+"""Deg; beyond, the Earth's limb shines in: the cut of 3FHL (Ajello et al. 2017, ApJS 232, 18)."""
 
 FEWEST_PHOTONS = 100  # fewer do not tell which sky was covered
 SPARSEST = 0.98  # part of the covered area that is at least as dense as the disc assumes
@@ -86,15 +108,22 @@ class Selection:
         A position was kept if it lies in any region of every tuple.
     unknown : tuple of str
         Position cuts that are not understood.
+    event_classes, event_types : tuple of int
+        Masks of the LAT's event classes and types; a photon was kept if it fits all of them.
+    zenith : float
+        Largest angle from the zenith, deg; infinite where it was not cut.
     """
 
     energy: tuple[float, float] = (0.0, np.inf)
     regions: tuple[tuple[Region, ...], ...] = ()
     unknown: tuple[str, ...] = ()
+    event_classes: tuple[int, ...] = ()
+    event_types: tuple[int, ...] = ()
+    zenith: float = np.inf
 
 
 def read_selection(header: fits.Header) -> Selection:
-    """Read the energy range and the position cuts from DSS keywords.
+    """Read what was cut away from DSS keywords.
 
     Parameters
     ----------
@@ -111,20 +140,59 @@ def read_selection(header: fits.Header) -> Selection:
     >>> read_selection(header).energy
     (10.0, 2000.0)
     """
-    lowest, highest = 0.0, np.inf
+    lowest, highest, zenith = 0.0, np.inf, np.inf
     regions: list[tuple[Region, ...]] = []
     unknown: list[str] = []
+    events: dict[str, list[int]] = {"CLASS": [], "TYPE": []}
     for kind, unit, value in _cuts(header):
         if kind == "ENERGY":
             low, high = _energies(value, unit)
             lowest, highest = max(lowest, low), min(highest, high)
+        elif kind == "ZENITH_ANGLE":
+            zenith = min(zenith, _range(value)[1])
+        elif match := _EVENTS.fullmatch(kind):
+            events[match["what"].upper()].append(int(match["mask"]))
         elif kind.startswith("POS"):
             shapes = _regions(kind, value)
             if not shapes:
                 unknown.append(f"{kind} {value}")
             elif all(shape.reach < _WHOLE_SKY for shape in shapes):
                 regions.append(shapes)
-    return Selection(energy=(lowest, highest), regions=tuple(regions), unknown=tuple(unknown))
+    return Selection(
+        energy=(lowest, highest),
+        regions=tuple(regions),
+        unknown=tuple(unknown),
+        event_classes=tuple(events["CLASS"]),
+        event_types=tuple(events["TYPE"]),
+        zenith=zenith,
+    )
+
+
+def warn_of_selection(selection: Selection, survey: Survey, *, name: str) -> tuple[str, ...]:
+    """Warn, and return the notes, if a selection is not understood or not that of the survey.
+
+    Parameters
+    ----------
+    selection : Selection
+    survey : Survey
+        Its telescopes, event class and event type.
+    name : str
+        The file's name, for messages.
+
+    Returns
+    -------
+    tuple of str
+        One note each: of position cuts, of class and type of the photons, of the zenith angle.
+
+    Notes
+    -----
+    Photons are doubted only where the header names an event class or type: whoever wrote that
+    would have written a cut in zenith angle, too.
+    """
+    notes = tuple(_doubts(selection, survey))
+    for note in notes:
+        warnings.warn(f"{name}: {note}", PssegWarning, stacklevel=3)
+    return notes
 
 
 def outside(
@@ -206,6 +274,43 @@ def covered_by_photons(
     return covered[pad:-pad, pad:-pad], radius
 
 
+def _doubts(selection: Selection, survey: Survey) -> Iterator[str]:
+    if selection.unknown:
+        yield f"position cut not understood and ignored: {'; '.join(selection.unknown)}"
+    if not LAT.intersection(survey.telescopes):
+        return
+    classes, types = _strange_events(selection, survey)
+    if classes or types:
+        found = [
+            f"event {what} {mask}"
+            for what, masks in (("class", classes), ("type", types))
+            for mask in masks
+        ]
+        yield (
+            f"photons of {' and '.join(found)}; {survey.name} is for event class "
+            f"{survey.event_class}, event type {survey.event_type}: others have another PSF or "
+            "background than its network knows"
+        )
+    if (selection.event_classes or selection.event_types) and selection.zenith > WIDEST_ZENITH:
+        cut = "no cut in zenith angle"
+        if np.isfinite(selection.zenith):
+            cut = f"zenith angles up to {selection.zenith:g} deg"
+        yield f"{cut}: the Earth's limb is among the photons; select zmax=90 with gtselect"
+
+
+def _strange_events(selection: Selection, survey: Survey) -> tuple[list[int], list[int]]:
+    """List the masks of event class and event type that are not the survey's."""
+    classes = [mask for mask in selection.event_classes if mask != survey.event_class]
+    types = [mask for mask in selection.event_types if mask != survey.event_type]
+    if _holds_all(survey.event_type):
+        types = [mask for mask in types if not _holds_all(mask)]
+    return classes, types
+
+
+def _holds_all(event_type: int) -> bool:
+    return any(event_type & every == every for every in ALL_TYPES)
+
+
 def _disc_radius(pixels: NDArray[np.int_]) -> float:
     """Find the disc that holds `IN_DISC` pixels with photons in the sparsest part of the map."""
     every = max(1, len(pixels) // _SAMPLE)
@@ -236,9 +341,14 @@ def _cuts(header: fits.Header) -> list[tuple[str, str, str]]:
 
 def _energies(value: str, unit: str) -> tuple[float, float]:
     """Read ``"100:300000"``; an end that is no number cuts nothing."""
-    low, _, high = value.partition(":")
+    low, high = _range(value)
     factor = _GEV.get(unit.upper(), 1e-3)
-    return (_number(low, 0.0) * factor, _number(high, np.inf) * factor)
+    return low * factor, high * factor
+
+
+def _range(value: str) -> tuple[float, float]:
+    low, _, high = value.partition(":")
+    return _number(low, 0.0), _number(high, np.inf)
 
 
 def _number(text: str, default: float) -> float:

@@ -1,4 +1,4 @@
-"""Processes that fit blocks side by side."""
+"""Sources stay on the sky; processes fit blocks side by side."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from made_skies import make_sky, sky_wcs
+from measured_skies import measure
 
 from psseg.catalogue.blocks import fit_workers
+from psseg.catalogue.flags import Flag
 
 ROOT = Path(__file__).parents[2]
 ASK = """
@@ -38,3 +42,18 @@ def test_processes_are_forked_until_tensorflow_is_loaded(loaded, forked, tmp_pat
 def test_one_process_is_this_one():
     with fit_workers(1) as pool:
         assert pool is None
+
+
+@pytest.mark.parametrize("beyond", [-1.0, -2.4])
+def test_a_source_that_leaves_the_sky_goes_back_to_its_segment(beyond):
+    wcs = sky_wcs(96, projection="CAR", center=(0, 0))
+    wcs.wcs.crpix = [1800.5, 48.5]  # the first columns of a whole sky
+    x, y = [beyond, 60.0], [48.0, 48.0]
+    sky = make_sky(np.random.default_rng(1), x=x, y=y, counts=[3000, 2000], wcs=wcs)
+    table = measure(sky)[1]
+    table.sort("X")
+    failed = (table["Flags"] & Flag.FIT_FAILED) > 0
+    assert failed.tolist() == [True, False]
+    assert -0.5 <= table["X"][0] < 2
+    assert np.isnan(table["Conf_95_SemiMajor"]).tolist() == [True, False]
+    assert np.isfinite(table["RAJ2000"]).all()

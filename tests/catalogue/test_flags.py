@@ -30,7 +30,14 @@ def test_ordinary_sources_have_no_flag():
 
 def test_a_segment_at_the_edge():
     x = np.array([1.0, 66.0])
-    assert flags(sky(x=x), x=x) == [Flag.EDGE, Flag(0)]
+    assert flags(sky(x=x), x=x) == [Flag.EDGE | Flag.NEAR_MASK, Flag(0)]
+
+
+@pytest.mark.parametrize(("x", "raised"), [(3.0, Flag.NEAR_MASK), (6.0, Flag(0))])
+def test_the_edge_of_the_map_close_by(x, raised):
+    y = np.array([48.0, 92.0])
+    x = np.array([x, 66.0])
+    assert flags(sky(x=x, y=y), x=x, y=y) == [raised, Flag.NEAR_MASK]
 
 
 def test_blank_pixels_close_by():

@@ -43,6 +43,18 @@ def test_turning_the_map_turns_the_ellipse():
     assert np.abs(change) == pytest.approx(90, abs=0.01)
 
 
+@pytest.mark.parametrize("center", [(0, 0), (70, 0)])
+def test_at_the_seam_of_the_sky_half_a_pixel_stands_for_a_whole(center):
+    wcs = sky_wcs(60, projection="CAR", center=center)
+    seam = wcs.deepcopy()
+    seam.wcs.crpix = [1800.5, 30.5]
+    assert not np.isfinite(SkyCoord.from_pixel(-0.6, 30.0, seam).l.deg)
+    x, y = np.array([-0.4, 0.0, 0.3, 0.5]), np.array([30.0, 50.0, 10.0, 29.0])
+    turned = seam.deepcopy()  # the same longitudes, with the seam half a turn away
+    turned.wcs.crval, turned.wcs.crpix = [center[0] + 180, 0], [0.5, 30.5]
+    assert local_jacobian(seam, x, y) == pytest.approx(local_jacobian(turned, x, y), abs=1e-5)
+
+
 @settings(max_examples=30, deadline=None)
 @given(angle=st.floats(1, 179), ra=st.floats(0, 359), dec=st.floats(-85, 85))
 def test_position_angles_survive_the_change_of_frame(angle, ra, dec):

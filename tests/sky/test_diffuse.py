@@ -7,14 +7,17 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from astropy.coordinates import ICRS, Galactic, SkyCoord
 from astropy.io import fits
 from astropy.wcs import WCS
+from astropy_healpix import HEALPix
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from psseg.errors import PssegError
 from psseg.sky.diffuse import (
     DiffuseTemplates,
+    GasStructure,
     cut_templates,
     draw_diffuse,
     galactic_profile,
@@ -206,6 +209,7 @@ def test_the_isotropic_background_is_added():
 
 def test_gas_structure_multiplies_every_band():
     gas = np.where(np.arange(12 * 16**2) % 2 == 0, 1.5, 0.5)
+    gas = GasStructure(values=gas, healpix=HEALPix(nside=16, frame=Galactic()))
     model = replace(make_model(2.0), gas=gas)
     cut = galactic_part(cut_templates(model, SURVEY, tile()))
     structure = cut[0] / 2.0
@@ -274,19 +278,51 @@ def test_files_that_cannot_be_read_are_refused(write_model, tmp_path):
         read_templates(write_model(), SURVEY, gas=tmp_path / "none.fits")
 
 
-def write_healpix(path, values):
+def write_healpix(path, values, **cards):
     column = fits.Column("I", "E", array=np.asarray(values, np.float32))
-    fits.BinTableHDU.from_columns([column]).writeto(path)
+    table = fits.BinTableHDU.from_columns([column])
+    table.header.update(cards)
+    table.writeto(path)
     return path
 
 
 def test_gas_is_read_relative_to_its_neighbourhood(write_model, tmp_path):
     column = np.full(12 * 8**2, 1e21)
     column[100] *= 2
-    gas = read_templates(write_model(), SURVEY, gas=write_healpix(tmp_path / "h.fits", column)).gas
+    path = write_healpix(tmp_path / "h.fits", column)
+    gas = read_templates(write_model(), SURVEY, gas=path).gas.values
     assert gas[100] == pytest.approx(2 / (10 / 9))  # nine pixels, one of them twice as dense
     assert np.median(gas) == pytest.approx(1)
     assert gas.min() == pytest.approx(9 / 10)
+
+
+@pytest.mark.parametrize(
+    ("cards", "order", "frame"),
+    [
+        ({}, "ring", Galactic()),
+        ({"NSIDE": 32}, "ring", Galactic()),
+        ({"NSIDE": 32, "ORDERING": "NESTED", "COORDSYS": "G"}, "nested", Galactic()),
+        ({"NSIDE": 32, "ORDERING": "RING", "COORDSYS": "C"}, "ring", ICRS()),
+        ({"NSIDE": 32, "ORDERING": "NEST", "COORDSYS": "CEL"}, "nested", ICRS()),
+    ],
+)
+def test_gas_lies_where_its_header_says(write_model, tmp_path, cards, order, frame):
+    healpix = HEALPix(nside=32, order=order, frame=frame)
+    cloud = SkyCoord(30.0, 20.0, unit="deg", frame="galactic")
+    pixels = healpix.healpix_to_skycoord(np.arange(healpix.npix))
+    column = 1e21 * np.where(pixels.separation(cloud).deg < 1.2, 3.0, 1.0)
+    path = write_healpix(tmp_path / "h.fits", column, **cards)
+    model = read_templates(write_model(), SURVEY, gas=path)
+    cut = cut_templates(model, SURVEY, tile(30.0, 20.0)).templates[0]
+    brightest = np.unravel_index(np.argmax(cut), cut.shape)
+    assert np.hypot(*np.subtract(brightest, 63.5)) < 15  # a pixel of the map is 1.8 deg wide
+    assert cut.max() > 1.5 * np.median(cut)
+
+
+def test_gas_in_a_frame_that_is_not_known_is_refused(write_model, tmp_path):
+    path = write_healpix(tmp_path / "h.fits", np.ones(12 * 8**2), COORDSYS="E")
+    with pytest.raises(PssegError, match=r"h.fits: HEALPix COORDSYS is 'E', want GAL or CEL"):
+        read_templates(write_model(), SURVEY, gas=path)
 
 
 def test_gas_that_covers_no_whole_sky_is_refused(write_model, tmp_path):
@@ -391,7 +427,7 @@ def test_mean_galactic_spectrum_is_that_of_the_lat_model(lat_model, low, high):
 
 @pytest.mark.data
 def test_real_gas_has_structure(lat_model):
-    assert np.median(lat_model.gas) == pytest.approx(1, abs=0.02)
-    assert 0.03 < lat_model.gas.std() < 0.3
+    assert np.median(lat_model.gas.values) == pytest.approx(1, abs=0.02)
+    assert 0.03 < lat_model.gas.values.std() < 0.3
     near_plane = cut_templates(lat_model, SURVEY, tile(30.0, 5.0))
     assert np.all(near_plane.templates > 0)

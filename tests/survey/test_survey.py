@@ -50,6 +50,14 @@ def test_a_survey_is_loaded_from_a_file(lat, tmp_path):
     assert mine.populations == lat.populations
 
 
+def test_a_survey_may_say_which_photons_it_is_for(lat, change):
+    assert (lat.event_class, lat.event_type) == (128, 3)
+    mine = change('kind = "counts"', 'kind = "counts"\nevent_class = 1024\nevent_type = 32')
+    assert (mine.event_class, mine.event_type) == (1024, 32)
+    with pytest.raises(PssegError, match=r"event_type in mine.toml must be a number, not 'PSF3'"):
+        change('kind = "counts"', 'kind = "counts"\nevent_type = "PSF3"')
+
+
 def test_a_survey_cannot_be_changed(lat):
     with pytest.raises(FrozenInstanceError):
         lat.pixel_scale = 0.05

@@ -95,6 +95,56 @@ def test_five_bins_per_decade_are_too_coarse():
         share(10 ** np.arange(-0.6, 3.5, 0.2))
 
 
+@pytest.mark.parametrize(
+    ("edges", "absent", "bins"),
+    [
+        (np.geomspace(0.3, 300, 31), [0], "0.3-0.3777 GeV, 0.4755-0.5986 GeV"),
+        (np.geomspace(0.1, 300, 25), [0], "0.272-0.3798 GeV, 0.3798-0.5302 GeV"),
+        ([0.316, 0.501, 1.0, 1.995, 5.01, 10, 19.95, 30, 3000], [7], "30-3000 GeV"),
+        ([0.3, 0.9, 1.1, 1.995, 5.01, 10.0], [0, 1, 5, 6, 7], "0.3-0.9 GeV, 0.9-1.1 GeV"),
+    ],
+)
+def test_coarse_bands_at_the_ends_are_absent(edges, absent, bins):
+    shares = share(edges)
+    assert np.flatnonzero(~shares.present).tolist() == absent
+    assert not shares.weights[absent].any()
+    assert not shares.shared[absent].any()
+    note = f"bands absent because energy bins are too coarse for them: {bins} would have to be"
+    assert any(text.startswith(note) for text in shares.notes)
+
+
+def test_three_bands_must_be_left():
+    assert share([0.3, 0.9, 1.1, 1.995, 5.01, 10.0]).present.sum() == 3
+    with pytest.raises(PssegError, match=r"too coarse for the bands: 0.3-0.9 GeV, 0.9-1.1 GeV"):
+        share([0.3, 0.9, 1.1, 1.995, 5.01])
+
+
+def test_energies_that_were_cut_away_are_absent():
+    edges = 10 ** np.arange(-0.5, 3.31, 0.1)
+    cut = share_bins(*bins(edges), EDGES, selected=(1.0, 2000.0), name="cube.fits")
+    assert cut.present.tolist() == [False] * 2 + [True] * 6
+    assert cut.weights.shape == (8, 38)
+    assert cut.weights.sum(axis=1).tolist() == [0, 0, 3, 4, 3, 3, 4, 16]
+    assert (
+        cut.notes[0] == "the header's energy selection leaves 1-1995 GeV: other energies are empty"
+    )
+    assert "bands absent: 0.316-0.501 GeV, 0.501-1 GeV" in cut.notes
+    within = share_bins(*bins(edges), EDGES, selected=(1.1, 400.0), name="cube.fits")
+    assert within.present.tolist() == [False] * 3 + [True] * 5
+    assert any("band 50.1-1995 GeV misses 4" in note for note in within.notes)
+    with pytest.raises(PssegError, match=r"\(0.3162-1995 GeV\) lie outside .* \(0.01-0.1 GeV\)"):
+        share_bins(*bins(edges), EDGES, selected=(0.01, 0.1), name="cube.fits")
+
+
+@pytest.mark.parametrize("selected", [(0.0, np.inf), (0.1, 2000.0), (0.3162278, 1995.2623)])
+def test_a_selection_that_cuts_nothing_changes_nothing(selected):
+    low, high = bins(10 ** np.arange(-0.5, 3.31, 0.1))
+    whole = share_bins(low, high, EDGES, name="cube.fits")
+    same = share_bins(low, high, EDGES, selected=selected, name="cube.fits")
+    assert np.array_equal(same.weights, whole.weights)
+    assert same.notes == whole.notes
+
+
 def test_energies_beside_the_bands_are_refused():
     with pytest.raises(PssegError, match=r"its energies \(0.03-0.1 GeV\) fill none"):
         share([0.03, 0.1])

@@ -155,6 +155,47 @@ def test_header_selection_is_masked(write_cube, survey):
     assert any("outside the header's selection masked" in note for note in tile.notes)
 
 
+def test_bands_outside_the_header_selection_are_absent(write_cube, survey):
+    counts = COUNTS.copy()
+    counts[:5] = 0
+    cards = {"DSTYP1": "ENERGY", "DSUNI1": "MeV", "DSVAL1": "1000:2000000"}
+    tile = read_map(write_cube(counts, cards=cards), survey)
+    assert tile.bands_present.tolist() == [False] * 2 + [True] * 6
+    assert tile.data.sum() == counts.sum()
+    assert tile.notes[0].startswith("the header's energy selection leaves 1-1995 GeV")
+
+
+def test_a_header_that_names_other_photons_is_told(write_cube, survey):
+    cards = {"DSTYP1": "BIT_MASK(EVENT_CLASS,1024,P8R3)", "DSVAL1": "1:1"}
+    with pytest.warns(PssegWarning) as caught:
+        tile = read_map(write_cube(COUNTS, cards=cards), survey)
+    told = [str(warning.message) for warning in caught]
+    assert told[0].startswith(
+        "cube.fits: photons of event class 1024; fermi-lat is for event class"
+    )
+    assert told[1].startswith("cube.fits: no cut in zenith angle: the Earth's limb")
+    assert [f"cube.fits: {note}" for note in tile.notes] == told
+
+
+def test_a_position_cut_that_is_not_understood_is_told(write_cube, survey):
+    cards = {"DSTYP1": "POS(RA,DEC)", "DSVAL1": "POLYGON(1,2,3,4,5,6)"}
+    with pytest.warns(PssegWarning, match=r"cube.fits: position cut not understood .*POLYGON"):
+        assert not read_map(write_cube(COUNTS, cards=cards), survey).mask.any()
+
+
+def test_a_field_across_the_seam_of_the_sky_is_whole(write_cube, survey):
+    shape = (60, 3600)
+    counts = RNG.poisson(0.3, (1, *shape)).astype(np.int16)
+    counts[:, :, :3] = 9
+    path = write_cube(counts, [1.0, 1.995], wcs=sky_wcs(shape))
+    field = read_map(path, survey, center=SkyCoord(179, 0, unit="deg", frame="galactic"), width=4.0)
+    assert field.shape == (40, 40)
+    assert np.array_equal(field.data[2], np.roll(counts[0], 10, axis=1)[10:50, :40])
+    x, y = field.sky_to_pixel(SkyCoord(179.95, 0.05, unit="deg", frame="galactic"))
+    assert (float(x), float(y)) == pytest.approx((10, 20), abs=1e-6)
+    assert not field.mask.any()
+
+
 def test_a_field_is_cut_out(cube, survey):
     whole = read_map(cube, survey)
     center = whole.pixel_to_sky(20, 8)

@@ -1,10 +1,9 @@
-"""Summing, moving and cutting pixels keeps every photon and its place on the sky."""
+"""Summing and moving pixels keeps every photon and its place on the sky."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from astropy.coordinates import SkyCoord
 from hypothesis import given
 from hypothesis import strategies as st
 from small_skies import sky_wcs
@@ -12,12 +11,10 @@ from small_skies import sky_wcs
 from psseg.errors import PssegError, PssegWarning
 from psseg.tiles.grid import (
     area_ratios,
-    box_in_map,
     off_sky,
     plan_regrid,
     rows_of_pixels,
     warn_of_uneven_pixels,
-    window_wcs,
 )
 
 
@@ -107,28 +104,6 @@ def test_masks_grow_over_what_they_touch(scale):
     counts = mask.astype(int) * 100_000
     moved = grid.counts(counts, rng=rng())
     assert np.array_equal(grid.mask(mask), moved > 0)
-
-
-def test_windows_keep_the_sky():
-    wcs = sky_wcs((20, 30))
-    window = window_wcs(wcs, slice(3, 9), slice(5, 25))
-    assert np.allclose(window.wcs_pix2world(0, 0, 0), wcs.wcs_pix2world(5, 3, 0))
-
-
-def test_box_around_a_center():
-    wcs = sky_wcs((40, 60))
-    center = SkyCoord(0.0, 0.0, unit="deg", frame="galactic")
-    options = {"pixel_scale": 0.1, "name": "a.fits"}
-    box = box_in_map(wcs, (40, 60), center=center.icrs, width=1.0, **options)
-    assert box == (slice(15, 25), slice(25, 35))
-    assert box_in_map(wcs, (40, 60), center=None, width=1.0, **options) == box
-    whole = box_in_map(wcs, (40, 60), center=None, width=None, **options)
-    assert whole == (slice(0, 40), slice(0, 60))
-    far = SkyCoord(90.0, 0.0, unit="deg", frame="galactic")
-    with pytest.raises(PssegError, match=r"a.fits: the field asked for, 1 deg wide, lies outside"):
-        box_in_map(wcs, (40, 60), center=far, width=1.0, **options)
-    with pytest.raises(PssegError, match="give its width in deg besides its center"):
-        box_in_map(wcs, (40, 60), center=center, width=None, **options)
 
 
 def test_corners_of_an_all_sky_map_are_no_sky():

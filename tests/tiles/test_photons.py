@@ -117,6 +117,17 @@ def test_unknown_cut_is_reported_and_the_photons_asked(write_events, survey):
     assert 0.005 < tile.mask.mean() < 0.03
 
 
+def test_photons_that_are_not_the_surveys_are_told(write_events, survey):
+    cards = {"DSTYP1": "BIT_MASK(EVENT_TYPE,4,P8R3)", "DSVAL1": "1:1"}
+    cards |= {"DSTYP2": "ZENITH_ANGLE", "DSUNI2": "deg", "DSVAL2": "0:180"}
+    with pytest.warns(PssegWarning) as caught:
+        tile = read_map(write_events(*box_of_photons(), cards=cards), survey)
+    told = [str(warning.message) for warning in caught]
+    assert told[0].startswith("events.fits: photons of event type 4; fermi-lat is for event class")
+    assert told[1].startswith("events.fits: zenith angles up to 180 deg")
+    assert all(text.removeprefix("events.fits: ") in tile.notes for text in told)
+
+
 def test_sparse_photons_leave_their_empty_pixels_unmasked(write_events, survey):
     lon, lat, energy = box_of_photons(2000, low=10.0)  # 0.1 photon per pixel
     tile = read_map(write_events(lon, lat, energy), survey)

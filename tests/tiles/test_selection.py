@@ -8,9 +8,15 @@ from astropy.io import fits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import distance_transform_edt
-from small_skies import sky_wcs
+from small_skies import StandInSurvey, sky_wcs
 
-from psseg.tiles.selection import covered_by_photons, outside, read_selection
+from psseg.errors import PssegWarning
+from psseg.tiles.selection import (
+    covered_by_photons,
+    outside,
+    read_selection,
+    warn_of_selection,
+)
 
 SHAPE = (200, 240)
 COLUMNS, ROWS = np.meshgrid(np.arange(SHAPE[1]), np.arange(SHAPE[0]))
@@ -88,6 +94,73 @@ def test_unknown_cuts_are_reported(text):
     selection = read_selection(header(pos=text))
     assert selection.regions == ()
     assert selection.unknown == (f"POS(RA,DEC) {text}",)
+
+
+def lat_header(event_class=128, event_type=3, zenith="0:90", version="P8R3"):
+    """DSS keywords as the LAT's tools write them; None leaves one out."""
+    cuts = [
+        (event_class and f"BIT_MASK(EVENT_CLASS,{event_class},{version})", "DIMENSIONLESS", "1:1"),
+        ("TIME", "s", "TABLE"),
+        (event_type and f"BIT_MASK(EVENT_TYPE,{event_type},{version})", "DIMENSIONLESS", "1:1"),
+        ("ENERGY", "MeV", "100:500000"),
+        (zenith and "ZENITH_ANGLE", "deg", zenith),
+    ]
+    found = fits.Header()
+    for number, words in enumerate((cut for cut in cuts if cut[0]), 1):
+        for key, word in zip(("DSTYP", "DSUNI", "DSVAL"), words, strict=True):
+            found[f"{key}{number}"] = word
+    return found
+
+
+def test_photons_and_zenith_angles_are_read():
+    selection = read_selection(lat_header(zenith="0.0:100"))
+    assert selection.event_classes == (128,)
+    assert selection.event_types == (3,)
+    assert selection.zenith == 100.0
+    assert read_selection(fits.Header()).zenith == np.inf
+
+
+@pytest.mark.parametrize(
+    "cuts",
+    [
+        {},
+        {"version": "P8R2", "zenith": "0:105"},
+        {"event_type": None},
+        {"event_type": 60},  # PSF0 to PSF3 are all photons, too
+        {"event_class": None, "event_type": None, "zenith": None},
+    ],
+)
+def test_the_photons_of_the_survey_are_not_remarked_on(cuts):
+    assert warn_of_selection(read_selection(lat_header(**cuts)), StandInSurvey(), name="a") == ()
+
+
+@pytest.mark.parametrize(
+    ("cuts", "message"),
+    [
+        ({"event_class": 1024}, "a.fits: photons of event class 1024; fermi-lat is for event class "
+         "128, event type 3: others have another PSF or background than its network knows"),
+        ({"event_type": 32}, "a.fits: photons of event type 32; fermi-lat"),
+        ({"event_class": 2, "event_type": 1}, "photons of event class 2 and event type 1; "),
+        ({"zenith": None}, "a.fits: no cut in zenith angle: the Earth's limb is among the photons; "
+         "select zmax=90 with gtselect"),
+        ({"zenith": "0:180"}, "a.fits: zenith angles up to 180 deg: the Earth's limb"),
+    ],
+)  # fmt: skip
+def test_other_photons_are_told(cuts, message):
+    selection = read_selection(lat_header(**cuts))
+    with pytest.warns(PssegWarning, match=message):
+        (note,) = warn_of_selection(selection, StandInSurvey(), name="a.fits")
+    assert note in message or message.removeprefix("a.fits: ") in note
+    other = StandInSurvey(telescopes=("OTHER",))
+    assert warn_of_selection(selection, other, name="a.fits") == ()
+
+
+def test_a_survey_may_be_of_other_photons():
+    survey = StandInSurvey(event_class=1024, event_type=32)
+    selection = read_selection(lat_header(event_class=1024, event_type=32))
+    assert warn_of_selection(selection, survey, name="a.fits") == ()
+    with pytest.warns(PssegWarning, match="photons of event class 128 and event type 3; "):
+        warn_of_selection(read_selection(lat_header()), survey, name="a.fits")
 
 
 def photons_in(region, per_pixel, seed):
