@@ -64,7 +64,9 @@ def lines(sky: SkyTables, survey: Survey) -> list[str]:
     own = np.asarray(detections["SELECTED"], bool) & np.asarray(detections["COUNTED"], bool)
     own &= np.abs(detections["GLAT"].to_value(u.deg)) < 2
     real = np.asarray(detections["MATCHED"], bool)[own]
-    return [*result, f"real: {real.sum()} of {own.sum()} detections at |b| < 2 deg"]
+    claimed = np.asarray(detections["SOURCE_PROB"])[own].sum()
+    shares = f"{real.sum()} of {own.sum()} detections at |b| < 2 deg, {claimed:.1f} claimed"
+    return [*result, f"real: {shares} by SOURCE_PROB"]
 
 
 def main() -> None:

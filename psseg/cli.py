@@ -7,8 +7,6 @@ Everything heavy is imported inside the commands, so that ``psseg --help`` answe
 from __future__ import annotations
 
 import os
-import shlex
-import sys
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,7 @@ from psseg.cli_match import compare, crossmatch
 from psseg.cli_report import report
 from psseg.cli_skies import evaluate, simulate, train
 from psseg.cli_view import view
-from psseg.console import Console, console_options
+from psseg.console import Console, command_line, console_options
 from psseg.errors import PssegError
 from psseg.options import (
     FILE,
@@ -152,7 +150,7 @@ def catalogue(
                 processes=processes or _cores(),
                 overwrite=overwrite,
                 progress=console.progress,
-                command=_command_line(),
+                command=command_line(),
                 **options,
             )
             written = made.paths.by_name
@@ -207,7 +205,7 @@ def label(console: Console, map_: Path, output: Path, **options: Any) -> None:
     from psseg import pipeline
 
     written = pipeline.label(
-        map_, output, progress=console.progress, command=_command_line(), **options
+        map_, output, progress=console.progress, command=command_line(), **options
     )
     console.say(f"label map: {written}")
 
@@ -230,7 +228,7 @@ def demo(console: Console, output: Path, model: str, **options: Any) -> None:
     from psseg.demo import comparison_table, run_demo
 
     shown = run_demo(
-        output, model=model, progress=console.progress, command=_command_line(), **options
+        output, model=model, progress=console.progress, command=command_line(), **options
     )
     console.say("\n".join(comparison_table(shown.evaluation.tables)) + "\n")
     console.say_paths({"simulated sky": shown.sky.counts, **shown.products.paths.by_name})
@@ -281,10 +279,6 @@ def _cores() -> int:
     """Cores that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
-
-
-def _command_line() -> str:
-    return shlex.join(["psseg", *sys.argv[1:]])
 
 
 def _class_counts(classes: Any) -> str:

@@ -5,15 +5,14 @@ Everything heavy is imported inside the commands, so that ``psseg --help`` answe
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import click
 
-from psseg.console import Console, console_options
+from psseg.console import Console, command_line, console_options
 from psseg.errors import PssegError
 from psseg.options import FILE, folder_option, overwrite_option
 
@@ -143,12 +142,12 @@ def crossmatch(
     settings = MatchOptions(method=chosen, **options)
     matches = [match(left, right, settings) for right in rights]
     table = joined(matches, join)
-    header = match_header(matches, join, command=_command_line())
+    header = match_header(matches, join, command=command_line())
     write_together({output: table_writer(table, header, output)})
     for found in matches:
         console.say(
             f"{found.right.label}: {found.n_matched} of {len(left)} matched, "
-            f"{found.n_chance:.1f} expected by chance"
+            f"{_number(found.n_chance)} expected by chance"
         )
     console.say(f"{len(table)} rows: {output}")
 
@@ -193,7 +192,7 @@ def compare(
     check_writable(paths.values(), overwrite=overwrite)
     left, (right,) = _read(cat, (ref,), options)
     found = compare_catalogues(left, right, everywhere=everywhere, **options)
-    write_together(comparison_writers(found, paths, command=_command_line()))
+    write_together(comparison_writers(found, paths, command=command_line()))
     console.say("\n".join(summary_lines(found)) + "\n")
     console.say_paths(paths)
 
@@ -204,6 +203,10 @@ def _read(cat: Path, refs: Sequence[Path], options: dict[str, Any]) -> tuple[Any
 
     ours, theirs = (_choice(options.pop(f"{side}_settings")) for side in ("cat", "ref"))
     return read_reference(cat, ours), [read_reference(ref, theirs) for ref in refs]
+
+
+def _number(value: float) -> str:
+    return f"{value:.1f}" if isfinite(value) else "an unknown number"
 
 
 def _choice(settings: Sequence[tuple[str, str]]) -> Any:
@@ -220,7 +223,3 @@ def _choice(settings: Sequence[tuple[str, str]]) -> Any:
                 f"confidence={given['confidence']}: want a share such as 0.95"
             ) from None
     return ColumnChoice(**given)
-
-
-def _command_line() -> str:
-    return shlex.join(["psseg", *sys.argv[1:]])

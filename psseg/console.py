@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import shlex
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +20,7 @@ import click
 
 from psseg.errors import PssegError, PssegWarning
 
-__all__ = ["Console", "OneLineError", "console_options"]
+__all__ = ["Console", "OneLineError", "command_line", "console_options"]
 
 
 ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "OPENBLAS_NUM_THREADS": "1"}
@@ -107,6 +108,11 @@ def _message(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return str(error)
+
+
+def command_line() -> str:
+    """Give the command as it was typed, for the history of what it writes."""
+    return shlex.join(["psseg", *sys.argv[1:]])
 
 
 def console_options(function: Callable[..., Any]) -> Callable[..., Any]:

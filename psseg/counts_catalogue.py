@@ -131,7 +131,7 @@ def catalogue_tile(
 
 def _find_segments(tile: Tile, label_map: LabelMap, model: Model) -> SegmentMap:
     return find_segments(
-        1 - label_map.class_probabilities[0],
+        label_map.source_probability,
         threshold=model.calibration.candidate_threshold,
         pixel_scale=tile.pixel_scale,
         psf_radius=counts_survey(model.survey).labels.radius,

@@ -86,7 +86,7 @@ def background_residuals(tile: Tile, label_map: LabelMap) -> np.ndarray:
     A ratio of sums, not a mean of ratios: pixels that expect a hundredth of a count would make
     that jump with every photon.
     """
-    probability = 1 - label_map.class_probabilities[0]
+    probability = label_map.source_probability
     empty = ~(probability >= SOURCE_FREE)
     free = ~tile.mask & (_distance(empty) * tile.pixel_scale > CLEARANCE)
     residuals = np.full(tile.n_bands, np.nan)

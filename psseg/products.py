@@ -30,29 +30,33 @@ __all__ = [
 
 _STRIP = 256  # rows written at once: a multiple of 4, so that whole words are summed up
 _BLOCK = 2880  # bytes
-_MAP_ENDINGS = (".gz", ".fz", ".fits", ".fit", ".fts")
+_MAP_ENDINGS = (".gz", ".fz", ".bz2", ".fits", ".fit", ".fts")
 
 
-def map_stem(path: str | Path) -> str:
+def map_stem(path: str | Path, *, more: Sequence[str] = ()) -> str:
     """Give the name of a map without its folder and endings, as the products' names start with it.
 
     Parameters
     ----------
     path : str or Path
         The map.
+    more : sequence of str
+        Endings, lower case, to drop besides those of compressed files and FITS files.
 
     Returns
     -------
     str
+        Endings count in upper and lower case.
 
     Examples
     --------
-    >>> map_stem("maps/crab.counts.fits.gz")
-    'crab.counts'
+    >>> map_stem("maps/crab.counts.fits.gz"), map_stem("CRAB.FIT")
+    ('crab.counts', 'CRAB')
     """
     stem = Path(path).name
-    for ending in _MAP_ENDINGS:
-        stem = stem.removesuffix(ending)
+    for ending in (*_MAP_ENDINGS, *more):
+        if stem.lower().endswith(ending):
+            stem = stem[: -len(ending)]
     return stem
 
 

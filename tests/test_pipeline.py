@@ -128,8 +128,7 @@ def test_masked_pixels_stay_blank(truth_teller, sky, monkeypatch, tmp_path, sky_
     mask = np.zeros(sky.tile.shape, bool)
     mask[:, :20] = True
     tile = replace(sky.tile, data=np.where(mask, 0, sky.tile.data), mask=mask)
-    labels = truthful_labels(sky)
-    labels.mask = mask
+    labels = replace(truthful_labels(sky), mask=mask)
     labels.class_probabilities[:, mask] = np.nan
     labels.background[:, mask] = np.nan
     monkeypatch.setattr("psseg.counts_catalogue.label_tile", lambda *_, **__: labels)
@@ -349,10 +348,10 @@ def test_the_log_tells_what_was_decided(truth_teller, sky_files, tmp_path, monke
 KILLED = """
 import sys, time
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 from psseg import counts_catalogue, pipeline
+from psseg.network.labelling import LabelMap
 from psseg.network.store import Calibration, Model
 from psseg.survey.survey import load_survey
 
@@ -370,8 +369,8 @@ def labels(tile, model, *, progress):
     probabilities = np.full((4, *tile.shape), 0.01, np.float32)
     probabilities[0] = 0.97
     background = np.full(tile.data.shape, 1.0, np.float32)
-    return SimpleNamespace(class_probabilities=probabilities, background=background,
-                           wcs=tile.wcs, mask=tile.mask)
+    return LabelMap(class_probabilities=probabilities, background=background,
+                    wcs=tile.wcs, mask=tile.mask)
 
 def hang(*args, **kwargs):
     (out / "reached").touch()

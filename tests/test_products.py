@@ -32,6 +32,10 @@ from psseg.products import (
         ("maps/crab.fit", "crab"),
         ("crab.fits.gz", "crab"),
         ("crab.v2.fits.fz", "crab.v2"),
+        ("crab.fits.bz2", "crab"),
+        ("crab.fts", "crab"),
+        ("CRAB.FITS.GZ", "CRAB"),
+        ("crab.counts", "crab.counts"),
         ("crab", "crab"),
     ],
 )

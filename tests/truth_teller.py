@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
 
+from psseg.network.labelling import LabelMap
 from psseg.survey.classes import IGNORED
 
 SURE = 0.97
@@ -20,7 +19,7 @@ def truthful_labels(simulated):
     probabilities = np.full((4, *classes.shape), (1 - SURE) / 3, dtype=np.float32)
     np.put_along_axis(probabilities, classes[None].astype(np.intp), SURE, axis=0)
     probabilities[:, simulated.tile.mask] = np.nan
-    return SimpleNamespace(
+    return LabelMap(
         class_probabilities=probabilities,
         background=simulated.background.astype(np.float32),
         wcs=simulated.tile.wcs,

@@ -23,12 +23,7 @@ CORE = 0.5
 """Pixels of at least this share of the segment's highest source probability say what it is."""
 
 
-def class_scores(
-    class_probabilities: NDArray[np.floating],
-    segments: SegmentMap,
-    *,
-    temperature: float = 1.0,
-) -> Floats:
+def class_scores(class_probabilities: NDArray[np.floating], segments: SegmentMap) -> Floats:
     """Give the class likelihoods of each segment.
 
     The mean of the pixels' log-probabilities, weighted by their source probability: pixels that
@@ -40,8 +35,6 @@ def class_scores(
         Probabilities of background and the source classes; NaN where blank.
     segments : SegmentMap
         The segments.
-    temperature : float
-        Above 1 makes the likelihoods less certain.
 
     Returns
     -------
@@ -51,15 +44,13 @@ def class_scores(
     Raises
     ------
     PssegError
-        If the shapes do not fit together or the temperature is not positive.
+        If the shapes do not fit together.
     """
     if class_probabilities.shape != (len(CLASS_NAMES), *segments.shape):
         raise PssegError(
             f"class_probabilities: want shape {(len(CLASS_NAMES), *segments.shape)}, "
             f"got {class_probabilities.shape}"
         )
-    if not temperature > 0:
-        raise PssegError(f"temperature: want a positive number, got {temperature}")
     if not segments.n_labels:
         return np.zeros((0, len(SOURCE_CLASSES)))
     pixels = list_pixels(segments)
@@ -69,7 +60,7 @@ def class_scores(
     total = pixels.sums(weight)
     sums = [pixels.sums(weight * np.log(np.fmax(p, FAINTEST_CLASS))) for p in classes]
     means = np.exp(np.transpose(sums) / total[:, None])
-    return calibrated_classes(means, temperature=temperature, bias=(0.0, 0.0, 0.0))
+    return calibrated_classes(means, temperature=1.0, bias=(0.0, 0.0, 0.0))
 
 
 def apply_priors(likelihoods: ArrayLike, priors: ArrayLike) -> Floats:

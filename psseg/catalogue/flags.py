@@ -53,7 +53,8 @@ MASK_DISTANCE = 0.5
 """Deg; blank pixels or an edge closer than this hide part of the core of the PSF above 1 GeV."""
 
 BLEND_DISTANCE = 0.5
-"""Deg; closer neighbours are blended whatever the band, as the label discs (0.25 deg) touch."""
+"""Deg; closer neighbours are blended whatever the band. A wide margin on the 0.3 deg at which label
+discs, of a radius of 0.15 deg, touch."""
 
 FAINT_RATIO = 0.1
 """Counts of a source over those of the background in the PSF's core, as in 4FGL's flag 4

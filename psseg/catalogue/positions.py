@@ -19,7 +19,6 @@ __all__ = [
     "Ellipses",
     "error_ellipses",
     "local_jacobian",
-    "position_angle_in",
 ]
 
 Floats = NDArray[np.float64]
@@ -104,28 +103,6 @@ def error_ellipses(covariance: Floats, jacobian: Floats) -> Ellipses:
     east, north = vectors[:, 0, 1], vectors[:, 1, 1]
     angle = np.where(known, np.rad2deg(np.arctan2(east, north)) % 180, np.nan)
     return Ellipses(major=axes[:, 1], minor=axes[:, 0], angle=angle)
-
-
-def position_angle_in(frame: str, positions: SkyCoord, angle: Floats) -> Floats:
-    """Turn position angles from ICRS north to the north of another frame.
-
-    Parameters
-    ----------
-    frame : str
-        Name of the frame, such as ``"galactic"``.
-    positions : SkyCoord (n_sources,)
-        Where the angles are taken.
-    angle : ndarray (n_sources,)
-        Degrees east of north, ICRS.
-
-    Returns
-    -------
-    ndarray (n_sources,)
-        Degrees from the frame's north through its growing longitude, 0 to 180.
-    """
-    north_pole = SkyCoord(0, 90, unit="deg", frame="icrs").transform_to(frame)
-    of_icrs_north = positions.transform_to(frame).position_angle(north_pole).deg
-    return (angle + of_icrs_north) % 180
 
 
 def _change(behind: Floats, here: Floats, ahead: Floats) -> Floats:

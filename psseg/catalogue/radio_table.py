@@ -185,7 +185,7 @@ def write_radio_catalogue(
         Names and values of the thresholds that were applied.
     style : str, optional
         As `psseg.catalogue.radio_styles.styled` takes it: names and units of the columns in the
-        file. The default is psseg's own, which alone `read_radio_catalogue` reads.
+        file. The default is psseg's own. `read_radio_catalogue` reads every style.
 
     Raises
     ------

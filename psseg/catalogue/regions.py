@@ -10,40 +10,28 @@ import numpy as np
 from astropy.table import QTable
 
 from psseg.catalogue.source_shapes import SourceShapes, region_text
-from psseg.errors import PssegError
 
 __all__ = ["catalogue_regions", "catalogue_shapes"]
-
-FRAMES = ("galactic", "icrs")
 
 NO_ELLIPSE = 0.1
 """Radius, deg, drawn for a source whose position has no error: about that of a faint one's."""
 
 
-def catalogue_regions(table: QTable, frame: str = "icrs") -> str:
+def catalogue_regions(table: QTable) -> str:
     """Give the region file of a catalogue.
 
     Parameters
     ----------
     table : QTable
         A catalogue.
-    frame : str
-        "icrs" or "galactic": of the coordinates in the file. DS9 shows either on any map.
 
     Returns
     -------
     str
-        The ellipses of :func:`catalogue_shapes`. DS9 draws them with the pixel scale and the
-        orientation at the middle of a map: on a wide field, :mod:`psseg.ds9` draws them better.
-
-    Raises
-    ------
-    PssegError
-        If the frame is another one.
+        The ellipses of :func:`catalogue_shapes`, in ICRS. DS9 draws them with the pixel scale and
+        the orientation at the middle of a map: on a wide field, :mod:`psseg.ds9` draws them better.
     """
-    if frame not in FRAMES:
-        raise PssegError(f"frame: want one of {', '.join(FRAMES)}, got {frame!r}")
-    return region_text(catalogue_shapes(table), frame)
+    return region_text(catalogue_shapes(table))
 
 
 def catalogue_shapes(table: QTable) -> SourceShapes:

@@ -195,7 +195,7 @@ def with_nodes(scene: Scene, designs: list[csc_array]) -> list[csc_array]:
     scene : Scene
         The sky.
     designs : list of csc_array (n_pixels, n_sources)
-        As `design_matrix` gives them.
+        As `psseg.catalogue.footprints.Footprints.matrices` gives them.
 
     Returns
     -------

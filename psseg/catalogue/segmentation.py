@@ -52,7 +52,6 @@ def find_segments(
     mask: NDArray[np.bool_] | None = None,
     grow: float = 0.5,
     prominence: float = 0.05,
-    min_separation: float | None = None,
 ) -> SegmentMap:
     """Group the pixels of a probability map into sources.
 
@@ -65,7 +64,8 @@ def find_segments(
     pixel_scale : float
         Side of a pixel, deg.
     psf_radius : float
-        Radius of the disc that stands for a point source, deg.
+        Radius of the disc that stands for a point source, deg. Of peaks closer than this only the
+        highest counts.
     mask : ndarray of bool (n_y, n_x), optional
         True = blank. Blank pixels belong to no segment.
     grow : float
@@ -75,8 +75,6 @@ def find_segments(
         Two peaks are two sources if the saddle between them, smoothed, lies this fraction below the
         lower one; above 0, below 1. Two full discs of radius R have a saddle 5 % deep at a
         separation of 1.7 R.
-    min_separation : float, optional
-        Of peaks closer than this (deg) only the highest counts. The default is `psf_radius`.
 
     Returns
     -------
@@ -102,7 +100,6 @@ def find_segments(
     """
     _check(source_probability, mask, threshold=threshold, grow=grow, prominence=prominence)
     radius = psf_radius / pixel_scale
-    separation = (psf_radius if min_separation is None else min_separation) / pixel_scale
     disc = _disc(radius)
     found, n_basins = [], 0
     for window, own in _busy_windows(
@@ -112,7 +109,7 @@ def find_segments(
         candidates = _holding((scores >= grow * threshold) & own, scores >= threshold)
         smooth = _smoothed(scores, valid, disc)
         basins = _basins(smooth, candidates)
-        merged = _merged(basins, smooth, prominence=prominence, separation=separation)
+        merged = _merged(basins, smooth, prominence=prominence, separation=radius)
         kept = _without_faint(merged, scores, threshold)
         part = list_segments(kept)
         found.append((part, (window[0].start, window[1].start), n_basins))

@@ -14,7 +14,6 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 from numpy.typing import NDArray
 
-from psseg.catalogue.positions import position_angle_in
 from psseg.survey.classes import CLASS_COLOURS
 
 __all__ = ["REGION_HEAD", "SourceShapes", "quoted", "region_text", "source_properties"]
@@ -62,27 +61,22 @@ class SourceShapes:
         return SourceShapes(**{name: values[which] for name, values in vars(self).items()})
 
 
-def region_text(shapes: SourceShapes, frame: str = "icrs") -> str:
+def region_text(shapes: SourceShapes) -> str:
     """Write a region file in sky coordinates.
 
     Parameters
     ----------
     shapes : SourceShapes
         Those without a position are left out: DS9 refuses a file that holds one.
-    frame : str
-        "icrs" or "galactic".
 
     Returns
     -------
     str
-        Semi-axes in arcsec, the major one first. DS9 counts the angle from the west through north,
-        so it is the position angle + 90 degrees.
+        ICRS; semi-axes in arcsec, the major one first. DS9 counts the angle from the west through
+        north, so it is the position angle + 90 degrees.
     """
     shapes = shapes.placed()
-    drawn = shapes.positions.transform_to(frame).spherical
-    angle = shapes.angle
-    if frame != "icrs":
-        angle = position_angle_in(frame, shapes.positions, angle)
+    drawn = shapes.positions.spherical
     lines = [
         f'ellipse({lon:.9f},{lat:.9f},{major:.4f}",{minor:.4f}",{turn:.3f}) # {properties}'
         if major > 0
@@ -92,12 +86,12 @@ def region_text(shapes: SourceShapes, frame: str = "icrs") -> str:
             drawn.lat.deg.tolist(),
             (shapes.major * 3600).tolist(),
             (shapes.minor * 3600).tolist(),
-            ((angle + 90) % 360).tolist(),
+            ((shapes.angle + 90) % 360).tolist(),
             source_properties(shapes),
             strict=True,
         )
     ]
-    return "\n".join([f"{REGION_HEAD}{frame}", *lines, ""])
+    return "\n".join([f"{REGION_HEAD}icrs", *lines, ""])
 
 
 def source_properties(shapes: SourceShapes) -> list[str]:

@@ -33,6 +33,9 @@ N_NODES = 16
 """Gauss-Legendre nodes in ln(E) per energy range: exact to 1e-6 over the decade and a half of the
 widest LAT band."""
 
+MOST_STEPS = 30
+"""Scoring steps of a fit at most."""
+
 FEWEST_COUNTS = 1e-3
 """A spectrum never falls below this many counts in all: its logarithm stays finite."""
 
@@ -103,9 +106,7 @@ class Spectra:
         return flux[:, 0], np.sqrt(variance)
 
 
-def fit_spectra(
-    measured: BandCounts, exposure: Floats, bands: Floats, *, curved: bool, n_steps: int = 30
-) -> Spectra:
+def fit_spectra(measured: BandCounts, exposure: Floats, bands: Floats, *, curved: bool) -> Spectra:
     """Fit a power law or a log-parabola to the counts of each source.
 
     Parameters
@@ -118,8 +119,6 @@ def fit_spectra(
         Lower and upper edges, GeV.
     curved : bool
         Log-parabola if True, else power law.
-    n_steps : int
-        Scoring steps at most.
 
     Returns
     -------
@@ -137,7 +136,7 @@ def fit_spectra(
     parameters = _start(measured, exposure, nodes, n_parameters)
     value = _log_likelihood(measured, exposure * nodes.integrals(parameters)[0], parameters)
     going = np.arange(len(parameters))
-    for _ in range(n_steps):
+    for _ in range(MOST_STEPS):
         some = measured.rows(going), exposure[going], nodes, parameters[going]
         score, matrix = _derivatives(*some)
         step = np.clip(np.linalg.solve(matrix, score[..., None])[..., 0], -1.5, 1.5)

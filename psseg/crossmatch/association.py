@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from psseg.crossmatch.ellipses import ErrorEllipses
+from psseg.crossmatch.footprint import Footprint, footprint_of
 from psseg.crossmatch.positions import Pairs, error_pairs, normalised_separation, unit_vectors
 
 __all__ = [
@@ -44,9 +45,6 @@ reference is a candidate: 4e-6 of true counterparts lie beyond."""
 
 N_NEIGHBOURS = 25
 """Sources of the reference from which its local density is measured: to 20 %."""
-
-LEAST_FIELD = 1.0
-"""Square degrees that a small reference is taken to cover at least."""
 
 EXACT = 0.0001 / 3600
 """Least error (deg) of a position in a probability: a Gaussian needs a width."""
@@ -122,7 +120,7 @@ def candidate_pairs(
     return pairs[normalised_separation(pairs, ours, theirs)[0] <= REACH]
 
 
-def local_density(at: SkyCoord, reference: SkyCoord, field: SkyCoord | None = None) -> Floats:
+def local_density(at: SkyCoord, reference: SkyCoord, footprint: Footprint | None = None) -> Floats:
     """Give the density of a reference catalogue around positions.
 
     Parameters
@@ -131,16 +129,14 @@ def local_density(at: SkyCoord, reference: SkyCoord, field: SkyCoord | None = No
         Positions.
     reference : SkyCoord, shape (n_reference,)
         Positions of the catalogue.
-    field : SkyCoord or None
-        Positions that show, together with the reference, how large the field is, for a reference
-        of fewer than `N_NEIGHBOURS` sources; without it, `at`.
+    footprint : Footprint or None
+        What the catalogue covers; without it, as its own positions tell, and `at` if they are few.
 
     Returns
     -------
     ndarray, shape (n,)
-        Sources per square degree, from the distance of the `N_NEIGHBOURS`-th nearest. Where there
-        are fewer, their number over the circle that holds them and the field, and at least
-        `LEAST_FIELD`.
+        Sources per square degree, from the distance of the `N_NEIGHBOURS`-th nearest and the part
+        of that circle inside the footprint. Where there are fewer, their number over its area.
     """
     vectors, sources = unit_vectors(at), unit_vectors(reference)
     sources = sources[np.isfinite(sources).all(axis=1)]
@@ -148,22 +144,15 @@ def local_density(at: SkyCoord, reference: SkyCoord, field: SkyCoord | None = No
     placed = np.isfinite(vectors).all(axis=1)
     if len(sources) == 0 or not placed.any():
         return density
+    footprint = footprint or footprint_of(reference, at)
     if len(sources) < N_NEIGHBOURS:
-        seen = vectors[placed] if field is None else unit_vectors(field)
-        density[placed] = len(sources) / _circle_area(np.concatenate([seen, sources]))
+        density[placed] = len(sources) / footprint.area
         return density
     chord = cKDTree(sources).query(vectors[placed], k=[N_NEIGHBOURS])[0][:, 0]
-    area = np.pi * np.fmax(chord, 1e-12) ** 2  # of a cap, steradian: exact for chords
+    inside = footprint.share_inside(vectors[placed], chord)
+    area = inside * np.pi * np.fmax(chord, 1e-12) ** 2  # of a cap, steradian: exact for chords
     density[placed] = (N_NEIGHBOURS - 1) / area * np.deg2rad(1.0) ** 2
     return density
-
-
-def _circle_area(vectors: Floats) -> float:
-    """Give the area (square degrees) of the circle about the middle that holds all vectors."""
-    middle = np.nanmean(vectors, axis=0)
-    middle /= max(float(np.linalg.norm(middle)), 1e-9)
-    chord = float(np.nanmax(np.linalg.norm(vectors - middle, axis=1)))
-    return max(np.pi * float(np.rad2deg(chord)) ** 2, LEAST_FIELD)
 
 
 def class_factors(
@@ -203,6 +192,7 @@ def associate(
     *,
     completeness: float | None = None,
     factor: Floats | None = None,
+    nearest: bool = False,
 ) -> Association:
     """Weigh the candidates of each source against each other and against chance.
 
@@ -218,10 +208,14 @@ def associate(
         Share of left sources that have a counterpart in the right catalogue; None fits it.
     factor : ndarray, shape (n_pairs,), or None
         What else is known for or against each pair, as a ratio of probabilities.
+    nearest : bool
+        Whether the best candidate is the nearest, not the most probable.
 
     Returns
     -------
     Association
+        A pair with an error that is not known has no probability (not-a-number) and counts for
+        nothing in those of others; a source with such pairs alone has none either.
 
     Notes
     -----
@@ -237,11 +231,16 @@ def associate(
     n_left = len(left_ellipses)
     weight = np.exp(log_peak) / np.fmax(density[pairs.left], 1e-30)
     weight = weight if factor is None else weight * factor
-    total = np.bincount(pairs.left, weights=weight, minlength=n_left).astype(float)
-    share = _fitted_share(total) if completeness is None else completeness
+    known = np.isfinite(weight)
+    n_known = np.bincount(pairs.left[known], minlength=n_left)
+    n_candidates = np.bincount(pairs.left, minlength=n_left)
+    sums = np.bincount(pairs.left, weights=np.where(known, weight, 0.0), minlength=n_left)
+    total = np.where((n_known == 0) & (n_candidates > 0), np.nan, sums).astype(float)
+    share = _fitted_share(total[np.isfinite(total)]) if completeness is None else completeness
     p_any = _p_any(total, share)
     relative = weight / np.fmax(total[pairs.left], 1e-300)
     rank = log_peak if factor is None else log_peak + np.log(np.fmax(factor, 1e-300))
+    rank = -pairs.separation if nearest else rank
     best, right_best = (_largest(rows, rank) for rows in (pairs.left, pairs.right))
     whole_sky = np.rad2deg(np.rad2deg(4 * np.pi))
     return Association(
@@ -253,7 +252,7 @@ def associate(
         best=best,
         right_best=right_best,
         p_any=p_any,
-        n_candidates=np.bincount(pairs.left, minlength=n_left),
+        n_candidates=n_candidates,
         flags=_flags(pairs, relative, best, n_left),
         completeness=share,
     )

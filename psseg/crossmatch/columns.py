@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from astropy import units as u
-from astropy.coordinates import Angle, SkyCoord
+from astropy.coordinates import FK4, ICRS, Angle, BaseCoordinateFrame, Galactic, SkyCoord
 from astropy.table import Table
 from numpy.typing import NDArray
 
@@ -40,13 +40,17 @@ DEC_UCDS = ("pos.eq.dec;meta.main", "POS_EQ_DEC_MAIN", "pos.eq.dec")
 RA_NAMES = (
     *("raj2000", "raj20000", "raicrs", "ra", "radeg", "rajd", "radj2000", "alphaj2000", "rad"),
     *("radegcont", "rightascension", "alpha", "raj", "rahms", "rastr", "rahmscont"),
+    *("rab1950", "ra1950"),
 )
 DEC_NAMES = (
     *("dej2000", "decj2000", "dej20000", "decj20000", "deicrs", "decicrs", "dec", "de", "decdeg"),
     *("dedeg", "decjd", "deltaj2000", "decd", "decdegcont", "declination", "delta", "decj"),
-    *("decdms", "decstr", "decdmscont"),
+    *("decdms", "decstr", "decdmscont", "deb1950", "decb1950", "de1950", "dec1950"),
 )
 GALACTIC_NAMES = (("glon", "gl", "l", "lii"), ("glat", "gb", "b", "bii"))
+
+SYSTEM_CARDS = ("RADESYS", "RADECSYS", "COOSYS", "EQUINOX")
+"""What a table's header tells of its positions; COOSYS as a VOTable has it."""
 
 SMALL_ERROR = 0.003
 """Errors without a unit are degrees where half of them are below this, else arcsec."""
@@ -176,10 +180,11 @@ def find_positions(table: Table, kind: Kind | None, choice: ColumnChoice, origin
     dec = find_column(table, (second, *DEC_NAMES), ucds=DEC_UCDS if not second else (),
                       given=choice.dec, origin=origin)  # fmt: skip
     if ra and dec:
-        return _coords(*_position_pair(table, ra, dec, choice.unit, origin), "icrs")
+        frame = _frame(table, ra, dec, origin)
+        return _coords(*_position_pair(table, ra, dec, choice.unit, origin), frame)
     lon, lat = (find_column(table, names, origin=origin) for names in GALACTIC_NAMES)
     if lon and lat:
-        return _coords(*_position_pair(table, lon, lat, choice.unit, origin), "galactic")
+        return _coords(*_position_pair(table, lon, lat, choice.unit, origin), Galactic())
     some = ", ".join(table.colnames[:12])
     raise PssegError(
         f"{origin}: no columns of positions found among {some} …; name them: --cat or --ref "
@@ -233,7 +238,31 @@ def _refuse_impossible(ra: Floats, dec: Floats, lon: str, lat: str, origin: str)
         )
 
 
-def _coords(lon: Floats, lat: Floats, frame: str) -> SkyCoord:
+def _frame(table: Table, ra: str, dec: str, origin: str) -> BaseCoordinateFrame:
+    """Give the frame of equatorial positions: ICRS unless the table says it is that of B1950.
+
+    The names of the columns count before what is said of them, and that before what is said of the
+    table: a column RAJ2000 may stand beside one of B1950.
+    """
+    names = plain(ra) + plain(dec)
+    if "1950" not in names and ("2000" in names or "icrs" in names):
+        return ICRS()
+    if "1950" in names or _says_1950(table, ra):
+        warn(f"{origin}: {ra} and {dec} are B1950 (FK4); converted to ICRS")
+        return FK4(equinox="B1950")
+    return ICRS()
+
+
+def _says_1950(table: Table, name: str) -> bool:
+    """Say whether the coordinate system of a column, or else of its table, is that of B1950."""
+    system = str((table[name].info.meta or {}).get("coosys", "")).upper()
+    if not system:
+        cards = {str(key).upper(): str(value).upper() for key, value in table.meta.items()}
+        system = " ".join(cards.get(card, "") for card in SYSTEM_CARDS)
+    return "ICRS" not in system and ("FK4" in system or "1950" in system)
+
+
+def _coords(lon: Floats, lat: Floats, frame: BaseCoordinateFrame) -> SkyCoord:
     good = np.isfinite(lon) & np.isfinite(lat)
     lon, lat = (np.where(good, values, np.nan) for values in (lon, lat))
     return SkyCoord(lon, np.clip(lat, -90, 90), unit="deg", frame=frame).icrs
@@ -271,8 +300,10 @@ def unit_of(table: Table, name: str) -> u.UnitBase | None:
     if unit is None or str(unit).strip() in ("", "--"):
         return None
     if isinstance(unit, u.UnrecognizedUnit):
+        text = str(unit).lower().strip()
         usual = {"degrees": u.deg, "degree": u.deg, "arcseconds": u.arcsec, "seconds": u.s}
-        return usual.get(str(unit).lower().strip())
+        known = usual.get(text) or u.Unit(text, parse_strict="silent")
+        return None if isinstance(known, u.UnrecognizedUnit) else known
     return unit
 
 

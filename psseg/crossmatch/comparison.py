@@ -14,13 +14,13 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.stats import binom_conf_interval
 from astropy.table import Table
-from astropy_healpix import HEALPix
 from numpy.typing import NDArray
 
 from psseg.crossmatch.association import associate, candidate_pairs
 from psseg.crossmatch.chance import measure_chance
 from psseg.crossmatch.columns import numbers
 from psseg.crossmatch.ellipses import ErrorEllipses, sigmas_of
+from psseg.crossmatch.footprint import cells_of, finest_resolution, footprint_of
 from psseg.crossmatch.positions import Pairs
 from psseg.crossmatch.reference import SkyTable
 from psseg.errors import PssegWarning
@@ -41,12 +41,6 @@ Marks = NDArray[np.bool_]
 
 CONFIDENCE = 0.999
 """Share of the true pairs that lie within the normalised separation of a pair."""
-
-PER_CELL = 8.0
-"""Mean number of sources in the cells from which the sky of a catalogue is known."""
-
-N_SIDES = tuple(2**level for level in range(13, -1, -1))
-"""Resolutions of the cells, the finest first: 26 arcsec to a twelfth of the sky."""
 
 N_BINS = 5
 """Bins in flux, of equal numbers of sources."""
@@ -70,7 +64,8 @@ class Comparison:
     left_common, right_common : ndarray of bool, shape (n_left,) and (n_right,)
         Sources with a position error in the part of the sky that both catalogues cover.
     n_chance : float
-        Pairs expected by chance, from shifted positions.
+        Pairs expected by chance, from shifted positions; not-a-number where no shift keeps them in
+        the reference's field.
     left_flux, right_flux : ndarray, shape (n_left,) and (n_right,)
         Fluxes in the unit `flux_unit`; not-a-number where they are unknown or not comparable.
     flux_unit : str
@@ -155,12 +150,14 @@ def compare(
 
     sizes = [float(np.nanmedian(e.major)) if e.known.any() else 0.0 for e in errors]
     shift = float(np.clip(SHIFT_SIGMAS * sum(sizes), 20 / 3600, 3.0))
-    chance = measure_chance(score, left.coords, shift=shift)
+    chance = measure_chance(
+        score, left.coords, shift=shift, least=shift / 4, footprint=footprint_of(right.coords)
+    )
     fluxes = _fluxes(left, right)
     return Comparison(
         left=left, right=right, pairs=pairs, normalised=normalised,
         left_common=marks[0], right_common=marks[1],
-        n_chance=float(np.nan_to_num(chance.above(1.0))) * np.count_nonzero(marks[0]),
+        n_chance=chance.expected(1.0, marks[0]),
         left_flux=fluxes[0], right_flux=fluxes[1], flux_unit=fluxes[2],
     )  # fmt: skip
 
@@ -197,23 +194,12 @@ def common_sky(left: SkyCoord, right: SkyCoord) -> tuple[Marks, Marks]:
     if not all(mark.any() for mark in marks):
         return np.zeros(len(left), dtype=bool), np.zeros(len(right), dtype=bool)
     for covering, mark in ((left, marks[0].copy()), (right, marks[1].copy())):
-        n_side = _resolution(covering[mark])
-        cells = np.unique(_cells(covering[mark], n_side))
+        level = finest_resolution(covering[mark])
+        cells = np.unique(cells_of(covering[mark], level))
         for number, coords in enumerate((left, right)):
             placed = np.flatnonzero(marks[number])
-            marks[number][placed] = np.isin(_cells(coords[placed], n_side), cells)
+            marks[number][placed] = np.isin(cells_of(coords[placed], level), cells)
     return marks[0], marks[1]
-
-
-def _resolution(coords: SkyCoord) -> int:
-    """Give the finest resolution at which the cells that are not empty hold enough sources."""
-    return next(
-        (n for n in N_SIDES if len(coords) >= PER_CELL * len(np.unique(_cells(coords, n)))), 1
-    )
-
-
-def _cells(coords: SkyCoord, n_side: int) -> NDArray[np.int64]:
-    return HEALPix(nside=n_side, order="nested").lonlat_to_healpix(coords.ra, coords.dec)
 
 
 def _fluxes(left: SkyTable, right: SkyTable) -> tuple[Floats, Floats, str]:

@@ -86,7 +86,7 @@ def _draw_offsets(axes: Axes, comparison: Comparison) -> None:
         xlabel="offset to the east (arcsec)", ylabel="offset to the north (arcsec)", aspect="equal"
     )
     axes.set_title(
-        f"{len(east)} pairs, {comparison.n_chance:.1f} expected by chance", fontsize="medium"
+        f"{len(east)} pairs, {_number(comparison.n_chance)} expected by chance", fontsize="medium"
     )
 
 
@@ -134,3 +134,7 @@ def _say_nothing(axes: Axes, why: str) -> None:
 def _flux_label(comparison: Comparison) -> str:
     unit = comparison.flux_unit
     return f"flux ({unit})" if unit else "flux"
+
+
+def _number(value: float) -> str:
+    return f"{value:.1f}" if np.isfinite(value) else "unknown number"

@@ -6,21 +6,24 @@ its file as FITS, VOTable, CSV or ECSV.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from astropy.coordinates import SkyCoord
 from astropy.table import Column as TableColumn
 from astropy.table import MaskedColumn, Table, hstack
+from astropy.time import Time
 from numpy.typing import NDArray
 
 from psseg import __version__
 from psseg.catalogue.column import Column
 from psseg.crossmatch.association import AMBIGUOUS, SHARED
 from psseg.crossmatch.matching import Match
-from psseg.errors import PssegError
+from psseg.errors import PssegError, PssegWarning
 
 __all__ = ["JOINS", "MATCH_COLUMNS", "joined", "match_header", "side_by_side"]
 
@@ -219,26 +222,54 @@ def _taken(column: Any, rows: NDArray[np.int64], matched: NDArray[np.bool_]) -> 
 
 
 def _plain(table: Table) -> Table:
-    """Give a table of plain columns: text for bytes and objects, numbers for truth values."""
+    """Give a table of plain columns: numbers, and text for all else, empty where it is masked."""
     result = Table()
+    dropped = []
     for name, column in Table(table, copy=False).columns.items():
-        values = column
-        if column.dtype.kind in "SO":
-            values = [_text(value) for value in column]
-        elif column.dtype.kind == "b":
-            values = np.asarray(np.ma.filled(np.ma.asarray(column), False)).astype("i2")
+        values = _plain_values(column)
+        if values is None:
+            dropped.append(name)
+            continue
         kind = MaskedColumn if isinstance(values, MaskedColumn) else TableColumn
-        dtype = "U1" if isinstance(values, list) and not values else None
+        unit = column.info.unit if values.dtype.kind != "U" or values is column else None
         result[name] = kind(
-            values, dtype=dtype, unit=column.unit, description=column.info.description,
+            values, unit=unit, description=column.info.description,
             meta=dict(column.info.meta or {}),
+        )  # fmt: skip
+    if dropped:
+        warnings.warn(
+            f"columns {', '.join(dropped)} are neither numbers nor text; left out",
+            PssegWarning, stacklevel=3,
         )  # fmt: skip
     return result
 
 
+def _plain_values(column: Any) -> Any:
+    """Give the values of a column as numbers or text, None if they are neither."""
+    if isinstance(column, Time):
+        return np.asarray(np.ma.filled(column.isot, "")).astype(str)
+    if isinstance(column, SkyCoord):
+        return np.array(column.to_string("decimal"), dtype=str).reshape(column.shape)
+    if not isinstance(column, TableColumn):
+        return None
+    kind = column.dtype.kind
+    if kind == "b":
+        return np.asarray(np.ma.filled(np.ma.asarray(column), False)).astype("i2")
+    if kind in "iufc":
+        return column
+    if kind not in "SUO":
+        return None
+    if kind == "U" and column.ndim == 1:
+        return np.asarray(np.ma.filled(np.ma.asarray(column), ""))
+    return np.array([_text(value) for value in column] or np.zeros(0, "U1"), dtype=str)
+
+
 def _text(value: Any) -> str:
+    """Give a value as text; several values with commas between, and blanks where one is missing."""
     if value is np.ma.masked or value is None:
         return ""
+    if isinstance(value, np.ndarray) and value.dtype.kind in "SU":
+        return ", ".join(_text(part) for part in np.ma.asarray(value).ravel())
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 

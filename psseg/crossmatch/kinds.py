@@ -64,8 +64,20 @@ KINDS = (
         default_error=1.0,
         flux="energyflux100",
     ),
-    Kind(name="4FGL", has=("sourcename", "conf95semimajor", "energyflux100"), flux="flux1000"),
-    Kind(name="3FHL", has=("sourcename", "conf95semimajor", "hepenergy"), flux="flux"),
+    # Axes of error ellipses are in degrees (Abdollahi et al. 2020, ApJS 247, 33; Ajello et al.
+    # 2017, ApJS 232, 18), which a file of text does not say.
+    Kind(
+        name="4FGL",
+        has=("sourcename", "conf95semimajor", "energyflux100"),
+        error_unit="deg",
+        flux="flux1000",
+    ),
+    Kind(
+        name="3FHL",
+        has=("sourcename", "conf95semimajor", "hepenergy"),
+        error_unit="deg",
+        flux="flux",
+    ),
     # Positions of radio or optical counterparts, given to 0.1 s (Massaro et al. 2015, Ap&SS 357,
     # 75).
     Kind(name="BZCAT", has=("bzcat5sourcename",), default_error=1.0, source_class="blazar"),

@@ -23,6 +23,7 @@ from psseg.crossmatch.association import (
 from psseg.crossmatch.chance import ChanceRate, measure_chance
 from psseg.crossmatch.columns import numbers
 from psseg.crossmatch.ellipses import ErrorEllipses
+from psseg.crossmatch.footprint import footprint_of
 from psseg.crossmatch.positions import Pairs, ellipse_pairs, error_pairs, radius_pairs
 from psseg.crossmatch.reference import SkyTable
 from psseg.errors import PssegError, PssegWarning
@@ -121,10 +122,11 @@ class Match:
 
     @property
     def n_chance(self) -> float:
-        """Number of left sources that would have a match if all positions were shifted."""
-        threshold = _threshold(self.options)
-        placed = np.count_nonzero(np.isfinite(self.left.coords.ra.deg))
-        return float(self.chance.above(threshold)) * placed if placed else 0.0
+        """Number of left sources that would have a match if all positions were wrong.
+
+        Not-a-number where no shift keeps the positions in the reference's field.
+        """
+        return self.chance.expected(_threshold(self.options), np.ones(len(self.left), dtype=bool))
 
 
 def crossmatch(left: SkyTable, right: SkyTable, options: MatchOptions | None = None) -> Match:
@@ -151,6 +153,7 @@ def crossmatch(left: SkyTable, right: SkyTable, options: MatchOptions | None = N
     options = options or MatchOptions()
     errors = left.ellipses, right.ellipses.widened(options.systematic / 3600)
     classes = _class_evidence(left, right) if options.use_class else None
+    footprint = footprint_of(right.coords, left.coords)
 
     def weigh(coords: SkyCoord, rows: NDArray[np.int64], share: float | None) -> Association:
         ellipses = errors[0][rows]
@@ -160,8 +163,11 @@ def crossmatch(left: SkyTable, right: SkyTable, options: MatchOptions | None = N
             factor = class_factors(classes[0][rows], classes[1], pairs, SOURCE_CLASSES)
         density = np.ones(len(rows))
         searched = np.unique(pairs.left)
-        density[searched] = local_density(coords[searched], right.coords, left.coords)
-        return associate(pairs, ellipses, errors[1], density, completeness=share, factor=factor)
+        density[searched] = local_density(coords[searched], right.coords, footprint)
+        return associate(
+            pairs, ellipses, errors[1], density, completeness=share, factor=factor,
+            nearest=options.method == "radius",
+        )  # fmt: skip
 
     everything = np.arange(len(left))
     found = weigh(left.coords, everything, options.completeness)
@@ -170,7 +176,8 @@ def crossmatch(left: SkyTable, right: SkyTable, options: MatchOptions | None = N
         return _scores(weigh(coords, rows, found.completeness), options)
 
     shift = options.shift or _shift(found, errors, options)
-    chance = measure_chance(score, left.coords, shift=shift)
+    least = None if options.shift else shift / SHIFT_REACHES
+    chance = measure_chance(score, left.coords, shift=shift, least=least, footprint=footprint)
     scores = _scores(found, options)
     accepted = np.ones(len(found.pairs), dtype=bool)
     if options.method == "bayes":

@@ -44,6 +44,9 @@ ERROR_AXES = (
 )
 """Columns of semi-axes and position angle, and the share of positions inside."""
 
+FERMI = "conf"
+"""How errors are named in the catalogues of the LAT, psseg's among them: always in degrees."""
+
 ERROR_PAIRS = (
     *(("era", "edec"), ("era", "ede"), ("eraj2000", "edej2000"), ("raerr", "decerr")),
     *(("errra", "errdec"), ("raer", "decer"), ("raerror", "decerror"), ("eraj", "edecj")),
@@ -123,7 +126,8 @@ def _usual_errors(table: Table, coords: SkyCoord, unit: str, origin: str) -> Err
     for axes, confidence in ERROR_AXES:
         if all(name in by_plain for name in axes):
             major, minor, angle = (by_plain[name] for name in axes)
-            long, short = (_sizes(table, name, unit, origin) for name in (major, minor))
+            taken = unit or ("deg" if axes[0].startswith(FERMI) else "")
+            long, short = (_sizes(table, name, taken, origin) for name in (major, minor))
             return ellipses_of_axes(long, short, _turn(table, angle), confidence=confidence)
     pairs = [("stat.error;pos.eq.ra", "stat.error;pos.eq.dec")]
     by_ucd = {ucd_of(table, name).lower(): name for name in reversed(table.colnames)}
@@ -133,7 +137,8 @@ def _usual_errors(table: Table, coords: SkyCoord, unit: str, origin: str) -> Err
                 return _two_errors(table, coords, where[first], where[second], unit, origin)
     for name, confidence in ERROR_RADII:
         if name in by_plain:
-            radius = _sizes(table, by_plain[name], unit, origin)
+            taken = unit or ("deg" if name.startswith(FERMI) else "")
+            radius = _sizes(table, by_plain[name], taken, origin)
             return ellipses_of_radius(radius, confidence=confidence)
     return None
 

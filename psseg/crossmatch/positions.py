@@ -71,17 +71,6 @@ class Pairs:
         """Give some of the pairs."""
         return Pairs(**{name: values[chosen] for name, values in vars(self).items()})
 
-    def swapped(self) -> Pairs:
-        """Give the pairs as they are with the catalogues exchanged, ordered again."""
-        turned = Pairs(
-            left=self.right,
-            right=self.left,
-            separation=self.separation,
-            left_angle=(self.right_angle + 180) % 360,
-            right_angle=(self.left_angle + 180) % 360,
-        )
-        return turned[np.lexsort((turned.right, turned.left))]
-
 
 def unit_vectors(coords: SkyCoord) -> Floats:
     """Give the ICRS directions of positions as unit vectors, shape (n, 3)."""

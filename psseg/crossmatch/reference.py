@@ -32,15 +32,13 @@ from psseg.crossmatch.text_catalogues import (
     read_key_file,
     read_pulsar_dump,
 )
+from psseg.crossmatch.text_forms import set_units, text_form, units_row
 from psseg.errors import PssegError, PssegWarning
+from psseg.products import map_stem
 from psseg.survey.classes import SOURCE_CLASSES, class_of_code
 
 __all__ = ["SkyTable", "make_sky_table", "read_reference", "stem_of"]
 
-NAME_COLUMNS = (
-    *("sourcename", "bzcat5sourcename", "name", "componentname", "sourceid", "psrj", "psrb"),
-    *("nvss", "first", "id", "objid"),
-)
 CLASS_COLUMNS = ("class", "class1", "sourceclass", "type", "classification")
 FLUX_COLUMNS = (
     *("flux1000", "intflux", "totalflux", "fluxint", "flux", "s14", "s1400", "energyflux"),
@@ -51,7 +49,7 @@ FLUX_UCDS = ("phot.flux.density;em.radio;stat.fit", "phot.flux;em.gamma", "phot.
 HEAD = 3000
 """Bytes by which the format of a file is known."""
 
-ENDINGS = (".gz", ".fits", ".fit", ".xml", ".vot", ".votable", ".csv", ".ecsv", ".txt", ".key")
+TABLE_ENDINGS = (".xml", ".vot", ".votable", ".csv", ".ecsv", ".txt", ".key")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -72,8 +70,8 @@ class SkyTable:
         Position errors.
     kind : str
         Name of the known kind of catalogue, or empty.
-    name_column, class_column, flux_column : str
-        Columns of names, classes and fluxes; empty if there are none.
+    class_column, flux_column : str
+        Columns of classes and fluxes; empty if there are none.
     source_class : str
         Class of all sources, if the catalogue is of one kind of source.
     """
@@ -84,7 +82,6 @@ class SkyTable:
     coords: SkyCoord
     ellipses: ErrorEllipses
     kind: str = ""
-    name_column: str = ""
     class_column: str = ""
     flux_column: str = ""
     source_class: str = ""
@@ -179,7 +176,6 @@ def make_sky_table(
         coords=coords,
         ellipses=ellipses,
         kind=kind.name if kind else "",
-        name_column=find_column(table, NAME_COLUMNS, ucds=("meta.id;meta.main",), origin=origin),
         class_column=find_column(table, CLASS_COLUMNS, given=choice.source_class, origin=origin),
         flux_column=_flux_column(table, kind, choice, origin),
         source_class="" if choice.source_class or not kind else kind.source_class,
@@ -198,7 +194,7 @@ def _say_missing(coords: SkyCoord, ellipses: ErrorEllipses, origin: str) -> None
     exact = known & (np.fmin(ellipses.major, ellipses.minor) <= 0)
     for marked, what in (
         (~placed, "have no position and match nothing"),
-        (placed & ~known, "have no position error and match nothing"),
+        (placed & ~known, "have no position error: nothing but a fixed radius matches them"),
         (exact, "have a position error of zero and count as exact"),
     ):
         if marked.any():
@@ -216,10 +212,7 @@ def _class_name(code: str) -> str:
 
 def stem_of(path: str | Path) -> str:
     """Give the name of a catalogue's file without folder, endings and ``_catalogue``."""
-    stem = Path(path).name
-    for ending in ENDINGS:
-        stem = stem.removesuffix(ending)
-    return stem.removesuffix("_catalogue") or "table"
+    return map_stem(path, more=TABLE_ENDINGS).removesuffix("_catalogue") or "table"
 
 
 def _read_tables(path: Path) -> list[Table]:
@@ -266,9 +259,23 @@ def _read_votable(content: bytes, path: Path) -> list[Table]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the reader mends what it warns of
             parsed = votable.parse(io.BytesIO(content), verify="ignore")
-            return [part.to_table(use_names_over_ids=True) for part in parsed.iter_tables()]
+            return [_votable_part(parsed, part) for part in parsed.iter_tables()]
     except (votable.exceptions.VOTableSpecError, ValueError, IndexError) as error:
         raise PssegError(f"{path}: no readable VOTable: {error}") from None
+
+
+def _votable_part(parsed: votable.tree.VOTableFile, part: votable.tree.TableElement) -> Table:
+    """Give a table of a VOTable, with the coordinate systems that its columns refer to."""
+    table = part.to_table(use_names_over_ids=True)
+    systems = {each.ID: f"{each.system} {each.equinox or ''}" for each in parsed.iter_coosys()}
+    referred = False
+    for field, name in zip(part.fields, table.colnames, strict=True):
+        if field.ref in systems:
+            table[name].info.meta = {**(table[name].info.meta or {}), "coosys": systems[field.ref]}
+            referred = True
+    if len(systems) == 1 and not referred:
+        (table.meta["COOSYS"],) = systems.values()
+    return table
 
 
 def _read_text(content: bytes, path: Path) -> Table:
@@ -281,20 +288,29 @@ def _read_text(content: bytes, path: Path) -> Table:
         return read_key_file(text)
     if is_pulsar_dump(text[:HEAD]):
         return read_pulsar_dump(text)
+    lines = text.splitlines()
     if text.startswith("# %ECSV"):
-        guesses: tuple[dict[str, object], ...] = ({"format": "ascii.ecsv"},)
-    else:
-        guesses = (_delimited(text), {"format": "ascii", "guess": True})
-    for guess in guesses:
+        return _first_readable(lines, [{"format": "ascii.ecsv"}], path)
+    form, units = text_form(lines), units_row(lines)
+    if units is not None:
+        del lines[units.rows]
+    table = _first_readable(lines, [*form, {"format": "ascii", "guess": True}], path)
+    if units is not None:
+        set_units(table, units.texts)
+    return table
+
+
+def _first_readable(lines: list[str], forms: list[dict[str, object]], path: Path) -> Table:
+    """Read lines in the first form that fits; one of a single column only if no other does."""
+    single = None
+    for form in forms:
         try:
-            return Table.read(text.splitlines(), **guess)
+            table = Table.read(lines, **form)
         except (InconsistentTableError, ValueError, IndexError):
             continue
-    raise PssegError(f"{path}: no table that can be read; give FITS, VOTable, CSV or ECSV")
-
-
-def _delimited(text: str) -> dict[str, object]:
-    """Give the options for a text with one separator, which its first line of names shows."""
-    names = next((line for line in text[:20000].splitlines() if line and line[0] != "#"), "")
-    separator = max(",;\t|", key=names.count)
-    return {"format": "ascii.csv", "delimiter": separator, "comment": "#", "guess": False}
+        if len(table.colnames) > 1 and (single is None or len(table)):
+            return table
+        single = table if single is None else single
+    if single is None:
+        raise PssegError(f"{path}: no table that can be read; give FITS, VOTable, CSV or ECSV")
+    return single

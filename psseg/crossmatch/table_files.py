@@ -17,6 +17,7 @@ from astropy.io import fits
 from astropy.io.votable import from_table, writeto
 from astropy.table import Column as TableColumn
 from astropy.table import MaskedColumn, Table
+from numpy.typing import NDArray
 
 from psseg.catalogue.declared_tables import stamp
 from psseg.errors import PssegError, PssegWarning
@@ -27,6 +28,15 @@ ENDINGS = {
     ".fits": "fits", ".fit": "fits", ".vot": "votable", ".votable": "votable", ".xml": "votable",
     ".csv": "csv", ".ecsv": "ecsv",
 }  # fmt: skip
+
+
+LARGER = {
+    "i1": "i2", "u1": "i2", "u2": "i4", "i2": "i4", "u4": "i8", "i4": "i8", "u8": "i8",
+}  # fmt: skip
+"""Integers that hold those of a type and one more."""
+
+NO_NULL = ("i1", "u1", "u2", "u4", "u8")
+"""Integers of which FITS has none, or whose least number is a common value: zero."""
 
 
 def check_ending(path: Path) -> str:
@@ -45,7 +55,7 @@ def table_writer(table: Table, header: Mapping[str, Any], path: Path) -> Callabl
     table : Table
         The table.
     header : mapping
-        Cards; a value may be a list of lines.
+        Cards; a value may be a list of lines, and one that is not-a-number is left out.
     path : Path
         Where it goes; its ending says the format: FITS, VOTable, CSV or ECSV.
 
@@ -55,6 +65,11 @@ def table_writer(table: Table, header: Mapping[str, Any], path: Path) -> Callabl
         Takes the path to write to.
     """
     form = check_ending(path)
+    header = {
+        key: value
+        for key, value in header.items()
+        if not (isinstance(value, float) and np.isnan(value))
+    }
     if form == "fits":
         return lambda to: _fits_file(table, header).writeto(to)
     plain = table.copy(copy_data=False)
@@ -87,8 +102,11 @@ def _fits_file(table: Table, header: Mapping[str, Any]) -> fits.HDUList:
     for name, column in table.columns.items():
         values = column
         if column.dtype.kind == "U":
-            values = np.array([_ascii(text) for text in column], dtype=f"U{_width(column)}")
-            changed += int(np.count_nonzero(values != np.asarray(column)))
+            given = np.asarray(np.ma.filled(np.ma.asarray(column), ""))
+            values = np.array([_ascii(text) for text in given], dtype=f"U{_width(column)}")
+            changed += int(np.count_nonzero(values != given))
+        elif column.dtype.kind in "iu" and isinstance(column, MaskedColumn):
+            values = _with_null(column)
         kind = MaskedColumn if isinstance(values, MaskedColumn) else TableColumn
         plain[_ascii(name)] = kind(values, unit=column.unit)
     if changed:
@@ -107,6 +125,25 @@ def _fits_file(table: Table, header: Mapping[str, Any]) -> fits.HDUList:
             hdu.header[f"TUCD{number}"] = str(ucd)
     stamp(hdu.header, header)
     return fits.HDUList([fits.PrimaryHDU(), hdu])
+
+
+def _with_null(column: MaskedColumn) -> MaskedColumn | NDArray[np.integer]:
+    """Give integers whose fill value, which FITS reads back as null, is that of no valid row.
+
+    The least number of the type, after it is made large enough for one more; numpy's own fill value
+    is cut to the type (999999 becomes 63 in a byte), and may be that of a source.
+    """
+    valid = np.asarray(column.data)[~np.ma.getmaskarray(column)]
+    if valid.size == np.size(column):
+        return np.asarray(column.data)
+    name = column.dtype.str[1:]
+    while name in NO_NULL or (valid == np.iinfo(name).min).any():
+        if name not in LARGER or (name == "u8" and (valid > np.iinfo("i8").max).any()):
+            raise PssegError(
+                f"column {column.name}: FITS has no null beside its values; use VOTable"
+            )
+        name = LARGER[name]
+    return MaskedColumn(column.astype(name), fill_value=np.iinfo(name).min)
 
 
 def _width(column: Any) -> int:

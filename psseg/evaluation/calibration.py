@@ -17,6 +17,7 @@ from astropy import units as u
 from astropy.table import QTable
 from numpy.typing import ArrayLike, NDArray
 
+from psseg.catalogue.positions import RADIUS_68
 from psseg.catalogue.probability import (
     FAINTEST_CLASS,
     counts_evidence,
@@ -26,7 +27,7 @@ from psseg.catalogue.probability import (
 from psseg.evaluation.class_calibration import fit_classes
 from psseg.evaluation.classes import FALSE_DETECTION, NO_CLASS, class_columns, true_classes
 from psseg.evaluation.detection import CHI_95
-from psseg.evaluation.matching import SIGMA_68, column
+from psseg.evaluation.matching import column
 from psseg.evaluation.source_calibration import (
     FEWEST_DETECTIONS,
     fit_zones,
@@ -46,11 +47,13 @@ __all__ = [
 RESIDUAL_MARGIN = 1.1
 """How far beyond the simulated skies' largest residuals a map may lie."""
 
-POSITION_SCALES = np.arange(0.5, 3.01, 0.02)
-POSITION_FLOORS = np.arange(0.0, 0.0401, 0.001)
-FLUX_FLOORS = np.arange(0.0, 0.301, 0.005)
-"""Grids of the scale and the floor of errors (deg, beams; share of the flux): wider than any
-trained network needed."""
+ERROR_SCALES = np.arange(0.5, 3.01, 0.02)
+ERROR_FLOORS = np.arange(0.0, 0.0401, 0.001)
+"""Grid of the scale and floor of errors (deg, beams or share of the flux): wider than any trained
+network needed."""
+
+COUNTS_FLUX_FLOORS = np.arange(0.0, 0.301, 0.005)
+"""Floors of the fluxes of counts, which hold their neighbours', too."""
 
 Shares = tuple[tuple[float, float], ...]
 
@@ -210,12 +213,16 @@ def fit_position_errors(
     """
     shares = ELLIPSE_SHARES if tails else ELLIPSE_SHARES[:1]
     return _best_errors(
-        offset, error, significance, unit=SIGMA_68, shares=shares, floors=POSITION_FLOORS
+        offset, error, significance, unit=RADIUS_68, shares=shares, floors=ERROR_FLOORS
     )
 
 
 def fit_flux_errors(
-    offset: ArrayLike, error: ArrayLike, significance: ArrayLike
+    offset: ArrayLike,
+    error: ArrayLike,
+    significance: ArrayLike,
+    *,
+    floors: NDArray[np.float64] = ERROR_FLOORS,
 ) -> tuple[float, float]:
     """Find the scale and floor with which 68 % of the fluxes are within their errors.
 
@@ -227,6 +234,8 @@ def fit_flux_errors(
         Uncalibrated error over the measured flux.
     significance : array_like, shape (n_sources,)
         As for `fit_position_errors`.
+    floors : ndarray
+        To choose from.
 
     Returns
     -------
@@ -234,9 +243,7 @@ def fit_flux_errors(
         Errors are multiplied by `scale`, then `floor` times the flux is added in quadrature.
     """
     distance = np.abs(np.asarray(offset, dtype=float))
-    return _best_errors(
-        distance, error, significance, unit=1.0, shares=FLUX_SHARES, floors=FLUX_FLOORS
-    )
+    return _best_errors(distance, error, significance, unit=1.0, shares=FLUX_SHARES, floors=floors)
 
 
 def _best_errors(
@@ -256,7 +263,7 @@ def _best_errors(
     offsets, errors = offsets[usable], errors[usable]
     order = np.argsort(np.asarray(significance, dtype=float)[usable], kind="stable")
     groups = np.array_split(order, POSITION_BINS)
-    choices = [(float(scale), float(floor)) for scale in POSITION_SCALES for floor in floors]
+    choices = [(float(scale), float(floor)) for scale in ERROR_SCALES for floor in floors]
 
     def miscoverage(choice: tuple[float, float]) -> float:
         scale, floor = choice
@@ -327,4 +334,6 @@ def _fit_flux_table(sources: QTable) -> tuple[float, float]:
         column(sources, name, "cm-2 s-1") for name in ("FLUX1000", "TRUE_FLUX1000", "Unc_Flux1000")
     )
     with np.errstate(divide="ignore", invalid="ignore"):
-        return fit_flux_errors((flux - true) / flux, error / flux, column(sources, "Sqrt_TS"))
+        offset, share = (flux - true) / flux, error / flux
+    significance = column(sources, "Sqrt_TS")
+    return fit_flux_errors(offset, share, significance, floors=COUNTS_FLUX_FLOORS)

@@ -44,6 +44,7 @@ ASKED = 0.6
 """Precision and recall that pulsars should reach together."""
 
 RELIABILITY_BINS = 10
+"""Equal bins of a probability between 0 and 1."""
 
 
 def class_columns(table: QTable, prefix: str) -> NDArray[np.float64]:
@@ -169,9 +170,7 @@ def pulsar_operating_point(curve: list[Row]) -> Row | None:
     return max(points, key=lambda point: min(numbers(point)))
 
 
-def reliability(
-    probability: ArrayLike, outcome: ArrayLike, *, n_bins: int = RELIABILITY_BINS
-) -> dict[str, Any]:
+def reliability(probability: ArrayLike, outcome: ArrayLike) -> dict[str, Any]:
     """Compare probabilities with what came true.
 
     Parameters
@@ -180,8 +179,6 @@ def reliability(
         Claimed probabilities; not-a-number is left out.
     outcome : array_like of bool, shape (n,)
         What happened.
-    n_bins : int
-        Equal bins between 0 and 1.
 
     Returns
     -------
@@ -193,14 +190,14 @@ def reliability(
     claimed, happened = np.asarray(probability, dtype=float), np.asarray(outcome, dtype=bool)
     known = np.isfinite(claimed)
     claimed, happened = claimed[known], happened[known]
-    which = np.clip((claimed * n_bins).astype(int), 0, n_bins - 1)
+    which = np.clip((claimed * RELIABILITY_BINS).astype(int), 0, RELIABILITY_BINS - 1)
     rows: list[Row] = []
-    for number in range(n_bins):
+    for number in range(RELIABILITY_BINS):
         here = which == number
         rows.append(
             {
-                "low": number / n_bins,
-                "high": (number + 1) / n_bins,
+                "low": number / RELIABILITY_BINS,
+                "high": (number + 1) / RELIABILITY_BINS,
                 "n": int(here.sum()),
                 "mean_probability": float(claimed[here].mean()) if here.any() else None,
                 "came_true": float(happened[here].mean()) if here.any() else None,

@@ -19,7 +19,8 @@ from astropy.table import QTable
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import isotonic_regression
 
-from psseg.evaluation.matching import SIGMA_68, column
+from psseg.catalogue.positions import RADIUS_68, RADIUS_95
+from psseg.evaluation.matching import column
 
 __all__ = [
     "AUTOSOURCEID",
@@ -59,7 +60,7 @@ TS_EDGES = (25.0, 36.0, 64.0, 144.0, np.inf)
 FLUX_EDGES = 10 ** np.arange(-10.3, -7.45, 0.1)
 """Edges of the bins of the flux curves, S1 in cm-2 s-1."""
 
-CHI_95 = np.sqrt(-2 * np.log(1 - 0.95)) / SIGMA_68
+CHI_95 = RADIUS_95 / RADIUS_68
 """Radius of the 95 % ellipse of a two-dimensional Gaussian over that of its 68 % ellipse."""
 
 
@@ -159,9 +160,7 @@ def flux_scores(detections: QTable, truths: QTable) -> list[Row]:
     return rows
 
 
-def ts_scores(
-    candidates: QTable, truths: QTable, *, threshold_column: str = "SELECTED", purity: float = 0.95
-) -> list[Row]:
+def ts_scores(candidates: QTable, truths: QTable, *, purity: float = 0.95) -> list[Row]:
     """Score completeness by true TS: as the catalogue was cut, and cut anew for a given purity.
 
     Parameters
@@ -170,8 +169,6 @@ def ts_scores(
         Merged detections before the cut on the probability.
     truths : QTable
         Merged true sources.
-    threshold_column : str
-        Boolean column of `candidates` that says which of them the catalogue holds.
     purity : float
         Purity at which the classical finders are quoted.
 

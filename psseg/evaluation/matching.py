@@ -41,9 +41,6 @@ NEEDED_IN_TRUTH = ("RAJ2000", "DEJ2000", "GLAT", "CLASS", "FLUX1000", "TS")
 CHANCE_ANGLES = (45.0, 135.0, 225.0, 315.0)
 """Position angles (deg) to which detections are moved to count chance matches."""
 
-SIGMA_68 = np.sqrt(-2 * np.log(1 - 0.68))
-"""Radius of the 68 % ellipse of a two-dimensional Gaussian in units of its sigma."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol:

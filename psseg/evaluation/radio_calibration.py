@@ -15,11 +15,12 @@ from astropy import units as u
 from astropy.table import QTable, vstack
 from numpy.typing import NDArray
 
+from psseg.catalogue.positions import RADIUS_68
 from psseg.catalogue.probability import source_probability
 from psseg.evaluation.calibration import fit_flux_errors, fit_position_errors
 from psseg.evaluation.class_calibration import fit_classes, fit_combined_classes
 from psseg.evaluation.classes import FALSE_DETECTION, NO_CLASS, class_columns, true_classes
-from psseg.evaluation.matching import SIGMA_68, column
+from psseg.evaluation.matching import column
 from psseg.evaluation.radio_field import RADIO_PROTOCOL, RadioProtocol
 from psseg.evaluation.radio_rows import flag_column
 from psseg.evaluation.radio_skies import (
@@ -241,7 +242,7 @@ def _fit_errors(
     snr, beams_off = column(detections, "SNR"), column(detections, "BEAMS_OFF")
     beam = column(detections, "SEPARATION", u.deg) / beams_off
     e_ra, e_dec = (column(detections, name, u.deg) for name in ("e_ra", "e_dec"))
-    axes = SIGMA_68 * np.hypot(e_ra, e_dec) / np.sqrt(2) / beam
+    axes = RADIUS_68 * np.hypot(e_ra, e_dec) / np.sqrt(2) / beam
     positions = fit_position_errors(beams_off[point], axes[point], snr[point], tails=False)
     flux = column(detections, "int_flux", u.Jy)
     error = column(detections, "e_int_flux", u.Jy) / flux

@@ -36,7 +36,7 @@ def evaluate_radio_file(
     Parameters
     ----------
     catalogue_path : str or Path
-        The FITS catalogue that psseg wrote, with its own names of columns; it says the beam.
+        The FITS catalogue that psseg wrote, in any style of columns; it says the beam.
     truth_path : str or Path
         The ``_truth.fits`` of the image.
     protocol : RadioProtocol

@@ -44,6 +44,9 @@ SNR_BINS: tuple[Interval, ...] = (
 NEIGHBOUR_BINS: tuple[Interval, ...] = ((0.5, 1.0), (1.0, 1.5), (1.5, 2.0), (2.0, 3.0))
 """Distance to the nearest brighter source, beams."""
 
+NEIGHBOUR_SNR = 7.0
+"""Peak S/N of the fainter one from which its completeness is asked for."""
+
 RELIABILITY = 0.97
 """Reliability for which completeness is also given."""
 
@@ -123,17 +126,15 @@ def split_rows(truths: QTable) -> list[Row]:
     return rows
 
 
-def neighbour_rows(truths: QTable, *, snr: float = 7.0) -> list[Row]:
+def neighbour_rows(truths: QTable) -> list[Row]:
     """Score completeness of sources beside a brighter one, by their distance in beams.
 
     Parameters
     ----------
     truths : QTable
         Counted rows.
-    snr : float
-        Peak S/N of the fainter one from which it is asked for.
     """
-    distance, bright = column(truths, "NEIGHBOUR_BEAMS"), column(truths, "SNR") >= snr
+    distance, bright = column(truths, "NEIGHBOUR_BEAMS"), column(truths, "SNR") >= NEIGHBOUR_SNR
     rows: list[Row] = []
     for interval in NEIGHBOUR_BINS:
         found = flag_column(truths, "FOUND")[bright & in_interval(distance, interval)]

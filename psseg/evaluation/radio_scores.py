@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,6 @@ import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
-from psseg.errors import PssegError
 from psseg.evaluation.classes import class_scores, probability_reliability, pulsar_curve
 from psseg.evaluation.detection import Row, share
 from psseg.evaluation.matching import MatchedTables, column
@@ -96,17 +95,6 @@ class RadioScores:
     def to_json(self) -> str:
         """Give the scores as JSON text."""
         return json.dumps(asdict(self), indent=1, allow_nan=False)
-
-    @classmethod
-    def from_json(cls, text: str) -> RadioScores:
-        """Read scores from JSON text written by `to_json`."""
-        try:
-            values = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise PssegError(f"radio scores: not JSON ({error}); evaluate again") from None
-        if not isinstance(values, dict) or set(values) != {item.name for item in fields(cls)}:
-            raise PssegError("radio scores: not written by this psseg; evaluate again")
-        return cls(**values)
 
     def write(self, path: str | Path) -> None:
         """Write the scores as a JSON file."""

@@ -190,7 +190,7 @@ def evaluate_radio(
     setups : tuple of str
         Set-ups of the survey file, such as "racs-mid"; "any" draws what the survey allows.
     mix : str
-        "physical", or "balanced" ("boosted": classes equally frequent, for the class scores).
+        "physical", or "balanced": classes equally frequent, for the class scores.
     protocol : RadioProtocol
         How detections and true sources are compared.
     catalogue : callable, optional

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from astropy.table import QTable
 
-from psseg.errors import PssegError
 from psseg.evaluation.classes import (
     class_scores,
     probability_reliability,
@@ -81,18 +80,6 @@ class Scores:
     def to_json(self) -> str:
         """Give the scores as JSON text."""
         return json.dumps(asdict(self), indent=1, allow_nan=False)
-
-    @classmethod
-    def from_json(cls, text: str) -> Scores:
-        """Read scores from JSON text written by `to_json`."""
-        try:
-            values = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise PssegError(f"scores: not JSON ({error}); run psseg evaluate again") from None
-        names = {item.name for item in fields(cls)}
-        if not isinstance(values, dict) or set(values) != names:
-            raise PssegError("scores: not written by this psseg; run psseg evaluate again")
-        return cls(**values)
 
     def write(self, path: str | Path) -> None:
         """Write the scores as a JSON file."""

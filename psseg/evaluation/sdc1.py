@@ -92,7 +92,7 @@ def evaluate_sdc1(
     Parameters
     ----------
     catalogue_path : str or Path
-        The FITS catalogue that psseg wrote, with its own names of columns.
+        The FITS catalogue that psseg wrote, in any style of columns.
     truth_path : str or Path
         The challenge's truth catalogue of the same frequency, as text.
     primary_beam : str or Path, optional

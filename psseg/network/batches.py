@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import keras
 import numpy as np
 
 from psseg.network.losses import ABSENT
+from psseg.network.sample_batches import SampleBatches, turned
 from psseg.sky.simulation import add_noise
 from psseg.sky.training_set import TrainingTiles
 from psseg.survey.classes import IGNORED
@@ -15,64 +13,13 @@ from psseg.survey.classes import IGNORED
 __all__ = ["TileBatches"]
 
 
-class TileBatches(keras.utils.PyDataset):
+class TileBatches(SampleBatches[TrainingTiles]):
     """Batches of noisy, turned, mirrored and partly masked tiles.
 
-    Parameters
-    ----------
-    tiles : TrainingTiles
-    index : numpy.ndarray of int
-        Which of them.
-    batch_size : int
-    seed : int
-    varied : bool
-        Fresh noise, order and orientation on every pass (training), or always the same
-        (validation).
-    first_epoch : int
-        Number of passes made before, by a training that is resumed.
+    A batch is ``((counts, present), (class_map, background))``.
     """
 
-    def __init__(
-        self,
-        tiles: TrainingTiles,
-        index: np.ndarray,
-        *,
-        batch_size: int = 16,
-        seed: int = 0,
-        varied: bool = True,
-        first_epoch: int = 0,
-    ) -> None:
-        super().__init__(workers=1, use_multiprocessing=False, max_queue_size=8)
-        self._tiles, self._index, self._batch_size = tiles, np.asarray(index), batch_size
-        self._seed, self._varied, self._epoch = seed, varied, first_epoch
-        self._order = self._index
-        self._reorder()
-
-    def __len__(self) -> int:
-        """Count the batches of a pass."""
-        return -(-len(self._index) // self._batch_size)
-
-    def __getitem__(self, number: int) -> tuple[tuple, tuple]:
-        """Give one batch: ``((counts, present), (class_map, background))``."""
-        start = number * self._batch_size
-        chosen = np.sort(self._order[start : start + self._batch_size])
-        rng = np.random.default_rng([self._seed, self._epoch, number])
-        samples = [self._sample(int(i), rng) for i in chosen]
-        counts, present, class_map, background = map(np.stack, zip(*samples, strict=True))
-        return (counts, present), (class_map, background)
-
-    def on_epoch_end(self) -> None:
-        """Start the next pass."""
-        if self._varied:
-            self._epoch += 1
-            self._reorder()
-
-    def _reorder(self) -> None:
-        if self._varied:
-            rng = np.random.default_rng([self._seed, self._epoch])
-            self._order = rng.permutation(self._index)
-
-    def _sample(self, i: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    def _sample(self, i: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
         tiles = self._tiles
         expected = tiles.expected[i].astype(np.float32) ** 2
         observed = _draw_mask(expected.shape[:2], rng)
@@ -81,10 +28,13 @@ class TileBatches(keras.utils.PyDataset):
         background = tiles.background[i].astype(np.float32) ** 2
         background = np.where(present > 0, background, np.float32(ABSENT))
         class_map = np.where(observed, tiles.class_map[i], np.uint8(IGNORED))
-        turns, mirror = (int(rng.integers(4)), int(rng.integers(2))) if self._varied else (0, 0)
-        for array in (counts, present, class_map, background):
-            turned = np.rot90(array, turns)
-            yield turned[::-1] if mirror else turned
+        way = self._orientation(rng)
+        return tuple(turned(array, *way) for array in (counts, present, class_map, background))
+
+    @staticmethod
+    def _arranged(*arrays: np.ndarray) -> tuple[tuple, tuple]:
+        counts, present, class_map, background = arrays
+        return (counts, present), (class_map, background)
 
 
 def _draw_mask(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:

@@ -5,19 +5,22 @@ In: the catalogue file and the map's WCS. Out: plain values that JSON can hold; 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.table import QTable
 from astropy.wcs import WCS
-from numpy.typing import ArrayLike, NDArray
 
 from psseg.catalogue.columns import COLUMNS
 from psseg.catalogue.declared_tables import in_own_names
+from psseg.catalogue.map_regions import pixel_ellipses
 from psseg.catalogue.radio_columns import RADIO_COLUMNS
+from psseg.catalogue.radio_regions import radio_shapes_drawn
+from psseg.catalogue.regions import catalogue_shapes
+from psseg.catalogue.source_shapes import SourceShapes
 from psseg.errors import PssegError
 from psseg.plots import CLASS_MARKERS
 from psseg.survey.classes import CLASS_COLOURS, SOURCE_CLASSES
@@ -32,18 +35,9 @@ __all__ = [
     "unit_text",
 ]
 
-Floats = NDArray[np.float64]
-
 LATTICE = 33
 """Points along a side between which the page interpolates the coordinates under the pointer: over
 25 deg that is good to 5 arcsec, a seventieth of a pixel."""
-
-ELLIPSE_COLUMNS = {
-    "counts": ("Conf_95_SemiMajor", "Conf_95_SemiMinor", "Conf_95_PosAng", 1.0),
-    "continuum": ("maj", "min", "pa", 0.5),
-}
-"""Axes, position angle, and what makes semi-axes of the axes: the 95 % error ellipse of a γ-ray
-source, the size at half maximum of a radio source."""
 
 
 def read_sources(path: str | Path, *, kind: str) -> QTable:
@@ -120,6 +114,7 @@ def unit_text(column: Any) -> str:
 
     Examples
     --------
+    >>> from astropy import units as u
     >>> unit_text([1.0] * u.Jy / u.beam)
     'Jy/beam'
     """
@@ -137,7 +132,8 @@ def outlines(table: QTable, wcs: WCS, *, kind: str) -> dict[str, list[float | No
     wcs : astropy.wcs.WCS
         Two celestial axes.
     kind : str
-        "counts" (95 % error ellipses) or "continuum" (sizes at half maximum).
+        "counts" (95 % error ellipses, discs of extended sources) or "continuum" (sizes at half
+        maximum).
 
     Returns
     -------
@@ -147,27 +143,26 @@ def outlines(table: QTable, wcs: WCS, *, kind: str) -> dict[str, list[float | No
 
     Notes
     -----
-    The map is taken as linear across an ellipse.
+    They are the ellipses of the DS9 regions, but for the circles that stand there for error
+    ellipses that are not known: the page marks the places of all sources.
     """
-    n = len(table)
-    if n == 0:
-        return {name: [] for name in "xyabt"}
-    major_name, minor_name, angle_name, factor = ELLIPSE_COLUMNS[kind]
-    major, minor = (
-        np.nan_to_num(u.Quantity(table[name]).to_value("deg")) * factor
-        for name in (major_name, minor_name)
-    )
-    angle = np.nan_to_num(u.Quantity(table[angle_name]).to_value("deg"))
-    where = _positions(table)
-    x, y = where.to_pixel(wcs)
-    axes = np.zeros((n, 2, 2))
-    for k, (size, turn) in enumerate(((major, 0.0), (minor, 90.0))):
-        end = where.directional_offset_by((angle + turn) * u.deg, size * u.deg)
-        axes[:, 0, k], axes[:, 1, k] = np.subtract(end.to_pixel(wcs), (x, y))
-    rotation, stretch, _ = np.linalg.svd(np.nan_to_num(axes))
-    tilt = np.arctan2(rotation[:, 1, 0], rotation[:, 0, 0])
-    made = {"x": x, "y": y, "a": stretch[:, 0], "b": stretch[:, 1], "t": tilt}
+    ellipses = pixel_ellipses(_shapes(table, kind), wcs)
+    made = {
+        "x": ellipses.x,
+        "y": ellipses.y,
+        "a": np.nan_to_num(ellipses.major),
+        "b": np.nan_to_num(ellipses.minor),
+        "t": np.deg2rad(np.nan_to_num(ellipses.angle)),
+    }
     return {name: plain(np.round(values, 4)) for name, values in made.items()}
+
+
+def _shapes(table: QTable, kind: str) -> SourceShapes:
+    if kind != "counts":
+        return radio_shapes_drawn(table)
+    shapes = catalogue_shapes(table)
+    stand_in = shapes.dashed & ~(table["Extension"] > 0)
+    return replace(shapes, major=np.where(stand_in, np.nan, shapes.major))
 
 
 def sky_lattice(wcs: WCS, shape: tuple[int, int]) -> dict[str, list[Any]]:
@@ -204,12 +199,3 @@ def class_list(table: QTable) -> list[dict[str, Any]]:
         }
         for name in SOURCE_CLASSES
     ]
-
-
-def _positions(table: QTable) -> SkyCoord:
-    names = ("RAJ2000", "DEJ2000") if "RAJ2000" in table.colnames else ("ra", "dec")
-    return SkyCoord(*(_degrees(table[name]) for name in names), unit="deg")
-
-
-def _degrees(column: ArrayLike) -> Floats:
-    return np.asarray(u.Quantity(column, "deg").value, dtype=float)

@@ -89,7 +89,7 @@ def draw_reference(
     rng : numpy.random.Generator
         Its numbers must not be those of the sky that is classified.
     priors : str
-        "balanced": drawn as the boosted skies are, classes equally frequent at every flux;
+        "balanced": drawn as the balanced skies are, classes equally frequent at every flux;
         "physical": as frequent as on the sky at this latitude, with the sizes of the sky.
     frequency : float
         Hz, of the reference plane.

@@ -12,14 +12,13 @@ import numpy as np
 from psseg.errors import PssegError
 from psseg.sky.radio_shapes import draw_components
 from psseg.sky.radio_spectra import draw_spectra, largest_boost
-from psseg.sky.source_counts import class_densities, cumulative_counts, latitude_factor
+from psseg.sky.source_counts import cumulative_counts, latitude_factor
 from psseg.survey.classes import SOURCE_CLASSES
 from psseg.survey.continuum import ContinuumSurvey
 from psseg.survey.radio_populations import SHAPES, RadioPopulation
 
 __all__ = [
     "RadioSources",
-    "class_densities",
     "component_fluxes",
     "draw_radio_sources",
     "source_fluxes",

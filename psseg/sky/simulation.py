@@ -26,6 +26,9 @@ MIXES = ("physical", "balanced")
 GRADIENT = 0.004
 """Largest relative change of the exposure per degree: 0.81 to 1.39 of its mean over 90° or so."""
 
+DETECTED_INDEX = 2.2
+"""Photon index of the point source whose detection flux is asked for."""
+
 LISTED_TS = 2.0
 """Asimov TS from which a source is in the truth table."""
 
@@ -187,12 +190,7 @@ def _draw_exposure(
 
 
 def detection_flux(
-    survey: Survey,
-    background: np.ndarray,
-    exposure: np.ndarray,
-    present: np.ndarray,
-    *,
-    index: float = 2.2,
+    survey: Survey, background: np.ndarray, exposure: np.ndarray, present: np.ndarray
 ) -> float:
     """Flux at which a point source of photon index 2.2 reaches the survey's detectable TS.
 
@@ -205,8 +203,6 @@ def detection_flux(
         cm² s.
     present : numpy.ndarray of bool, shape (n_bands,)
         Bands that are observed.
-    index : float
-        Photon index.
 
     Returns
     -------
@@ -215,8 +211,8 @@ def detection_flux(
         averaged over groups of 25 pixels.
     """
     edges = survey.energy_edges
-    photons = edges[:-1] ** (1 - index) - edges[1:] ** (1 - index)
-    fractions = photons / (1 - 100.0 ** (1 - index))
+    photons = edges[:-1] ** (1 - DETECTED_INDEX) - edges[1:] ** (1 - DETECTED_INDEX)
+    fractions = photons / (1 - 100.0 ** (1 - DETECTED_INDEX))
     flux = np.geomspace(1e-12, 1e-6, 241)
     kernel = np.sort(psf_tables(survey).stamps[0, 0].reshape(survey.n_bands, -1))[:, ::-1]
     light = kernel.reshape(survey.n_bands, 25, 25).sum(axis=2)  # 25 pixels each, brightest first

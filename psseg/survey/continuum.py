@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, TypeVar, get_type_hints
+from typing import Any
 
 from psseg.errors import PssegError
 from psseg.survey.classes import SOURCE_CLASSES
@@ -21,7 +21,7 @@ from psseg.survey.radio_populations import (
     RadioCounts,
     RadioPopulation,
 )
-from psseg.survey.schema import check_keys, check_values, from_table
+from psseg.survey.schema import check_keys, check_tables, check_values, read_table
 
 __all__ = [
     "ContinuumLabels",
@@ -37,8 +37,6 @@ _TOP_LEVEL = {
     "reference_frequency": float,
 }
 _TABLES = {"labels", "instrument", "setups", "artefacts", "counts", "balanced", "populations"}
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,51 +187,48 @@ def parse_continuum(
     """
     check_keys(table, required=set(_TOP_LEVEL) | _TABLES, optional=set(), where=where)
     check_values(table, _TOP_LEVEL, where=where)
-    return ContinuumSurvey(
-        name=table["name"],
-        title=table["title"],
-        kind=table["kind"],
-        telescopes=tuple(table["telescopes"]),
-        reference_frequency=float(table["reference_frequency"]),
-        labels=_read(ContinuumLabels, table["labels"], f"{where} [labels]"),
-        instrument=_read(ContinuumInstrument, table["instrument"], f"{where} [instrument]"),
-        setups=_setups(table["setups"], where),
-        artefacts=_read(Artefacts, table["artefacts"], f"{where} [artefacts]"),
-        counts=_read(RadioCounts, table["counts"], f"{where} [counts]"),
-        balanced=_read(BalancedMix, table["balanced"], f"{where} [balanced]"),
-        populations=_populations(table["populations"], where),
-        text=text,
-    )
+    parts: dict[str, Any] = {
+        "labels": read_table(ContinuumLabels, table["labels"], f"{where} [labels]"),
+        "instrument": read_table(ContinuumInstrument, table["instrument"], f"{where} [instrument]"),
+        "setups": _setups(table["setups"], where),
+        "artefacts": read_table(Artefacts, table["artefacts"], f"{where} [artefacts]"),
+        "counts": read_table(RadioCounts, table["counts"], f"{where} [counts]"),
+        "balanced": read_table(BalancedMix, table["balanced"], f"{where} [balanced]"),
+        "populations": _populations(table["populations"], where),
+    }
+    try:
+        return ContinuumSurvey(
+            name=table["name"],
+            title=table["title"],
+            kind=table["kind"],
+            telescopes=tuple(table["telescopes"]),
+            reference_frequency=float(table["reference_frequency"]),
+            text=text,
+            **parts,
+        )
+    except PssegError as error:
+        raise PssegError(f"{where}: {error}") from error
 
 
 def _setups(tables: Any, where: str) -> Mapping[str, Setup]:
     if not isinstance(tables, Mapping):
         raise PssegError(f"{where}: setups must be [setups.NAME] tables")
     return MappingProxyType(
-        {name: _read(Setup, table, f"{where} [setups.{name}]") for name, table in tables.items()}
+        {
+            name: read_table(Setup, table, f"{where} [setups.{name}]")
+            for name, table in tables.items()
+        }
     )
 
 
 def _populations(tables: Any, where: str) -> tuple[RadioPopulation, ...]:
-    if not isinstance(tables, list) or not all(isinstance(table, Mapping) for table in tables):
-        raise PssegError(f"{where}: populations must be [[populations]] tables, one per kind")
+    check_tables(tables, "populations", where)
     return tuple(_population(table, number, where) for number, table in enumerate(tables, 1))
 
 
 def _population(table: Mapping[str, Any], number: int, where: str) -> RadioPopulation:
     where = f"{where} [[populations]] {table.get('name', number)}"
     if "galactic" in table:
-        counts = _read(GalacticCounts, table["galactic"], f"{where} [populations.galactic]")
+        counts = read_table(GalacticCounts, table["galactic"], f"{where} [populations.galactic]")
         table = {**table, "galactic": counts}
-    return _read(RadioPopulation, table, where)
-
-
-def _read(cls: type[T], table: Any, where: str) -> T:
-    """Make a dataclass from a table, after a look at its values; messages say where."""
-    if not isinstance(table, Mapping):
-        raise PssegError(f"{where} must be a table")
-    check_values(table, get_type_hints(cls), where=where)
-    try:
-        return from_table(cls, table, where=where)
-    except PssegError as error:
-        raise error if where in str(error) else PssegError(f"{where}: {error}") from error
+    return read_table(RadioPopulation, table, where)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from psseg.errors import PssegError
-from psseg.survey.schema import from_table
+from psseg.survey.schema import check_tables, read_table
 
 __all__ = ["CountsInstrument", "KingMixture"]
 
@@ -200,13 +200,14 @@ class CountsInstrument:
                 f"relative_exposure has shape {relative.shape} for {self.n_bands} PSFs: "
                 "give one number per band"
             )
-        for value in (*relative, self.exposure_per_year):
-            _check_above("every exposure of [instrument]", value, lowest=0)
+        for value in relative:
+            _check_above("every relative_exposure", value, lowest=0)
+        _check_above("exposure_per_year", self.exposure_per_year, lowest=0)
         for name in ("years", "variation"):
             object.__setattr__(self, name, _positive_range(name, getattr(self, name)))
 
     @classmethod
-    def from_table(cls, table: Mapping[str, Any]) -> CountsInstrument:
+    def from_table(cls, table: Any, *, where: str = "survey") -> CountsInstrument:
         """Make an instrument from the ``[instrument]`` table of a survey file.
 
         Parameters
@@ -214,18 +215,22 @@ class CountsInstrument:
         table : mapping
             The fields of the class; ``psf`` is a list of tables with the fields of `KingMixture`.
             ``years`` and ``variation`` may be left out.
+        where : str
+            The file's name, for messages.
 
         Raises
         ------
         PssegError
             If a key is missing or unknown, or a value is out of its range.
         """
-        entries = table.get("psf", [])
-        if not isinstance(entries, list) or not all(isinstance(e, Mapping) for e in entries):
-            raise PssegError("psf of [instrument] must be [[instrument.psf]] tables, one per band")
-        psf = [_king_mixture(entry, number) for number, entry in enumerate(entries, start=1)]
-        checked = {**table, "psf": psf} if "psf" in table else table
-        return from_table(cls, checked, where="[instrument]")
+        if isinstance(table, Mapping) and "psf" in table:
+            check_tables(table["psf"], "instrument.psf", where)
+            psf = [
+                read_table(KingMixture, entry, f"{where} [[instrument.psf]] number {number}")
+                for number, entry in enumerate(table["psf"], start=1)
+            ]
+            table = {**table, "psf": psf}
+        return read_table(cls, table, f"{where} [instrument]")
 
     @property
     def n_bands(self) -> int:
@@ -253,13 +258,6 @@ def _king_radius(fraction: float, sigma: float, gamma: float) -> float:
     return sigma * float(np.sqrt(2 * gamma * ((1 - fraction) ** (1 / (1 - gamma)) - 1)))
 
 
-def _king_mixture(table: Mapping[str, Any], number: int) -> KingMixture:
-    try:
-        return from_table(KingMixture, table, where="the table")
-    except PssegError as error:
-        raise PssegError(f"[[instrument.psf]] number {number}: {error}") from error
-
-
 def _is_number(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
@@ -284,7 +282,10 @@ def _positive_range(name: str, value: Any) -> tuple[float, float]:
 
 
 def _numbers(name: str, value: Any) -> NDArray[np.float64]:
-    numbers = np.array(value)
+    try:
+        numbers = np.array(value)
+    except ValueError:  # rows of different length
+        raise PssegError(f"{name} must be numbers, not {value}") from None
     if numbers.dtype.kind not in "iuf":
         raise PssegError(f"{name} must be numbers, not {value}")
     return numbers.astype(float)

@@ -70,43 +70,40 @@ class Population:
 
     def __post_init__(self) -> None:
         """Refuse values that no simulation could use."""
-        where = f"population {self.name!r}"
         if self.source_class not in (*SOURCE_CLASSES, ""):
             raise PssegError(
-                f"{where}: source_class is {self.source_class!r}, "
+                f"source_class is {self.source_class!r}, "
                 f"want one of {', '.join(SOURCE_CLASSES)} or an empty string"
             )
         if self.spectrum not in SPECTRA:
-            raise PssegError(
-                f"{where}: spectrum is {self.spectrum!r}, want one of {', '.join(SPECTRA)}"
-            )
-        self._check_counts(where)
-        self._check_sky(where)
+            raise PssegError(f"spectrum is {self.spectrum!r}, want one of {', '.join(SPECTRA)}")
+        self._check_counts()
+        self._check_sky()
 
-    def _check_counts(self, where: str) -> None:
+    def _check_counts(self) -> None:
         if len(self.flux_slopes) != len(self.flux_breaks) + 1:
-            raise PssegError(f"{where}: want one flux slope more than breaks")
+            raise PssegError("want one of flux_slopes more than of flux_breaks")
         if 1.0 in self.flux_slopes:
-            raise PssegError(f"{where}: a flux slope of exactly 1 cannot be integrated; take 1.001")
+            raise PssegError(
+                "one of flux_slopes is exactly 1, which cannot be integrated; take 1.001"
+            )
         low, high = self.flux_range
-        check_rising(f"{where}: flux_range with flux_breaks", (low, *self.flux_breaks, high))
+        check_rising("flux_range with flux_breaks", (low, *self.flux_breaks, high))
         if self.n_above <= 0 or not 0 < self.reference_flux < high:
             raise PssegError(
-                f"{where}: want n_above above 0 and reference_flux between 0 and {high:g}, "
+                f"want n_above above 0 and reference_flux between 0 and {high:g}, "
                 f"got {self.n_above} and {self.reference_flux}"
             )
 
-    def _check_sky(self, where: str) -> None:
+    def _check_sky(self) -> None:
         scales, weights = self.latitude_scales, self.latitude_weights
         if len(scales) != len(weights) or abs(sum(weights) - 1) > 1e-6 or min(*weights, 0) < 0:
             raise PssegError(
-                f"{where}: want one latitude weight per scale, not negative, with sum 1, "
-                f"got {list(weights)} for {list(scales)}"
+                "want one of latitude_weights per entry of latitude_scales, not negative, "
+                f"with sum 1, got {list(weights)} for {list(scales)}"
             )
         if min(*scales, self.longitude_scale, 0) < 0:
-            raise PssegError(f"{where}: latitude_scales and longitude_scale must not be negative")
+            raise PssegError("latitude_scales and longitude_scale must not be negative")
         if not 0 <= self.extended_fraction <= 1:
-            raise PssegError(
-                f"{where}: extended_fraction must be 0 to 1, not {self.extended_fraction}"
-            )
-        check_rising(f"{where}: radius_range", self.radius_range)
+            raise PssegError(f"extended_fraction must be 0 to 1, not {self.extended_fraction}")
+        check_rising("radius_range", self.radius_range)

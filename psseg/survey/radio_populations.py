@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from psseg.errors import PssegError
 from psseg.survey.classes import SOURCE_CLASSES
+from psseg.survey.schema import check_rising
 
 __all__ = ["SHAPES", "BalancedMix", "GalacticCounts", "RadioCounts", "RadioPopulation"]
 
@@ -49,7 +48,8 @@ class RadioCounts:
         if len(self.faint_fluxes) != len(self.faint_slopes):
             raise PssegError("want one of faint_slopes for each of faint_fluxes")
         fluxes = (self.faintest_flux, *self.faint_fluxes[::-1], self.bright_flux)
-        check_rising("fluxes from faintest to brightest", (*fluxes, self.brightest_flux))
+        names = "faintest_flux, faint_fluxes from the last, bright_flux and brightest_flux"
+        check_rising(names, (*fluxes, self.brightest_flux))
         check_rising("share_fluxes", self.share_fluxes)
 
 
@@ -81,7 +81,8 @@ class GalacticCounts:
     def __post_init__(self) -> None:
         """Refuse counts that do not fit together."""
         edges = self.latitude_edges
-        if len(edges) < 2 or edges[0] != 0 or edges[-1] != 90 or not _rises(edges):
+        check_rising("latitude_edges", edges, from_zero=True)
+        if edges[0] != 0 or edges[-1] != 90:
             raise PssegError(f"latitude_edges must rise from 0 to 90 deg, not {list(edges)}")
         if len(self.number_above) != len(edges) - 1 or min(self.number_above) <= 0:
             raise PssegError("number_above must be one number above 0 per interval of latitude")
@@ -162,7 +163,7 @@ class RadioPopulation:
         weights = self.shape_weights
         if len(weights) != len(self.shapes) or abs(sum(weights) - 1) > 1e-6 or min(weights) < 0:
             raise PssegError(
-                f"want one of shape_weights per shape, not negative, with sum 1, "
+                f"want one of shape_weights per entry of shapes, not negative, with sum 1, "
                 f"got {list(weights)} for {list(self.shapes)}"
             )
         if self.size[0] < 0 or self.size[2] <= 0 or self.size_limit <= 0:
@@ -172,7 +173,9 @@ class RadioPopulation:
 
     def _check_spectrum(self) -> None:
         low, high = self.index_range
-        if not low <= self.index[0] <= high or self.index[1] < 0 or self.curvature[1] < 0:
+        if self.curvature[1] < 0:
+            raise PssegError(f"curvature must have no negative scatter: {list(self.curvature)}")
+        if not low <= self.index[0] <= high or self.index[1] < 0:
             raise PssegError(
                 f"want the mean index within index_range and no negative scatter, "
                 f"got index {list(self.index)} in {list(self.index_range)}"
@@ -214,13 +217,3 @@ class BalancedMix:
             check_rising(name, getattr(self, name))
         if self.slope == 1 or not 0 <= self.resolved_share <= 1:
             raise PssegError("want a slope other than 1 and resolved_share 0 to 1")
-
-
-def check_rising(name: str, values: Sequence[float]) -> None:
-    """Refuse numbers that are not positive and rising."""
-    if values[0] <= 0 or not _rises(values):
-        raise PssegError(f"{name} must be positive and rising: {list(values)}")
-
-
-def _rises(values: Sequence[float]) -> bool:
-    return all(low < high for low, high in pairwise(values))

@@ -7,11 +7,19 @@ from dataclasses import MISSING, fields
 from itertools import pairwise
 from math import isfinite
 from numbers import Real
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from psseg.errors import PssegError
 
-__all__ = ["check_keys", "check_length", "check_rising", "check_values", "from_table"]
+__all__ = [
+    "check_keys",
+    "check_length",
+    "check_rising",
+    "check_tables",
+    "check_values",
+    "from_table",
+    "read_table",
+]
 
 T = TypeVar("T")
 
@@ -89,10 +97,51 @@ def from_table(cls: type[T], table: Mapping[str, Any], *, where: str) -> T:
     PssegError
         If a key is unknown or missing.
     """
-    needed = {f.name for f in fields(cls) if f.default is MISSING}  # type: ignore[arg-type]
-    allowed = {f.name for f in fields(cls)}  # type: ignore[arg-type]
-    check_keys(table, required=needed, optional=allowed - needed, where=where)
+    _check_fields(cls, table, where)
     return cls(**{key: _frozen(value) for key, value in table.items()})
+
+
+def read_table(cls: type[T], table: Any, where: str) -> T:
+    """Make a dataclass from a table after a look at its values; every message says where.
+
+    Parameters
+    ----------
+    cls : type
+        A dataclass, whose hints say which values are wanted (:func:`check_values`).
+    table : mapping
+        Values by field name; anything else is refused.
+    where : str
+        Name of the table, with that of its file.
+
+    Returns
+    -------
+    cls
+
+    Raises
+    ------
+    PssegError
+        If a key is unknown or missing, or a value is wrong.
+    """
+    if not isinstance(table, Mapping):
+        raise PssegError(f"{where} must be a table")
+    check_values(table, get_type_hints(cls), where=where)
+    _check_fields(cls, table, where)
+    try:
+        return cls(**{key: _frozen(value) for key, value in table.items()})
+    except PssegError as error:
+        raise PssegError(f"{where}: {error}") from error
+
+
+def check_tables(tables: Any, header: str, where: str) -> None:
+    """Refuse what is no list of tables under a header such as ``[[instrument.psf]]``."""
+    if not isinstance(tables, list) or not all(isinstance(table, Mapping) for table in tables):
+        raise PssegError(f"{where}: {header.split('.')[-1]} must be [[{header}]] tables")
+
+
+def _check_fields(cls: type, table: Mapping[str, Any], where: str) -> None:
+    needed = {f.name for f in fields(cls) if f.default is MISSING}
+    allowed = {f.name for f in fields(cls)}
+    check_keys(table, required=needed, optional=allowed - needed, where=where)
 
 
 def _fits(value: Any, hint: Any) -> bool:

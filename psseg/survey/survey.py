@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib import resources
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any
 
 import numpy as np
 
@@ -24,8 +24,9 @@ from psseg.survey.schema import (
     check_keys,
     check_length,
     check_rising,
+    check_tables,
     check_values,
-    from_table,
+    read_table,
 )
 
 __all__ = [
@@ -50,8 +51,6 @@ _TOP_LEVEL = {
 }
 _OPTIONAL = {"event_class": float, "event_type": float}
 
-T = TypeVar("T")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Labels:
@@ -75,7 +74,7 @@ class Labels:
         """Refuse values that no truth map could be drawn with."""
         if not (self.radius > 0 and 0 < self.invisible_ts <= self.detectable_ts):
             raise PssegError(
-                "[labels]: want a positive radius and 0 < invisible_ts <= detectable_ts, got "
+                "want a positive radius and 0 < invisible_ts <= detectable_ts, got "
                 f"{self.radius}, {self.invisible_ts} and {self.detectable_ts}"
             )
 
@@ -287,9 +286,9 @@ def _parse_counts(table: Mapping[str, Any], text: str, where: str) -> Survey:
         telescopes=tuple(table["telescopes"]),
         pixel_scale=float(table["pixel_scale"]),
         energy_edges=np.asarray(table["energy_edges"], dtype=float),
-        labels=_read(Labels, table["labels"], f"{where} [labels]"),
-        instrument=CountsInstrument.from_table(table["instrument"]),
-        diffuse=_read(DiffuseEmission, table["diffuse"], f"{where} [diffuse]"),
+        labels=read_table(Labels, table["labels"], f"{where} [labels]"),
+        instrument=CountsInstrument.from_table(table["instrument"], where=where),
+        diffuse=read_table(DiffuseEmission, table["diffuse"], f"{where} [diffuse]"),
         populations=_populations(table["populations"], where),
         text=text,
         **{key: int(table[key]) for key in _OPTIONAL if key in table},
@@ -298,21 +297,12 @@ def _parse_counts(table: Mapping[str, Any], text: str, where: str) -> Survey:
     return survey
 
 
-def _populations(tables: list[Mapping[str, Any]], where: str) -> tuple[Population, ...]:
-    if not isinstance(tables, list) or not all(isinstance(table, Mapping) for table in tables):
-        raise PssegError(f"{where}: populations must be [[populations]] tables, one per kind")
+def _populations(tables: Any, where: str) -> tuple[Population, ...]:
+    check_tables(tables, "populations", where)
     return tuple(
-        _read(Population, table, f"{where} [[populations]] {table.get('name', number)}")
+        read_table(Population, table, f"{where} [[populations]] {table.get('name', number)}")
         for number, table in enumerate(tables, 1)
     )
-
-
-def _read(cls: type[T], table: Mapping[str, Any], where: str) -> T:
-    """Make a dataclass from a table, after a look at its values."""
-    if not isinstance(table, Mapping):
-        raise PssegError(f"{where} must be a table")
-    check_values(table, get_type_hints(cls), where=where)
-    return from_table(cls, table, where=where)
 
 
 def _check_bands(survey: Survey, where: str) -> None:

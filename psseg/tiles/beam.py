@@ -20,7 +20,6 @@ __all__ = [
     "FWHM_PER_SIGMA",
     "Beam",
     "angle_towards_north",
-    "beam_from_covariance",
     "common_beam",
     "middle_scale",
     "north_angle",
@@ -111,34 +110,6 @@ class Beam:
         """Tell whether two beams are equal for every purpose: no axis differs by 1 %."""
         mine, theirs = self.covariance(1.0), other.covariance(1.0)
         return bool(np.abs(mine - theirs).max() <= 2 * _SAME * min(mine.trace(), theirs.trace()))
-
-
-def beam_from_covariance(covariance: NDArray, pixel_scale: float, *, rotation: float = 0.0) -> Beam:
-    """Give the beam of a covariance matrix: the inverse of `Beam.covariance`.
-
-    Parameters
-    ----------
-    covariance : numpy.ndarray, shape (2, 2)
-        Pixels squared, order (x, y), positive definite.
-    pixel_scale : float
-        Side of a pixel, deg.
-    rotation : float
-        Angle of north in the image, deg.
-
-    Returns
-    -------
-    Beam
-        Its angle in [0, 180).
-
-    Raises
-    ------
-    PssegError
-        If the matrix is not positive definite.
-    """
-    variances, axes = np.linalg.eigh(covariance)
-    minor, major = np.sqrt(np.maximum(variances, 0)) * FWHM_PER_SIGMA * pixel_scale
-    angle = np.rad2deg(np.arctan2(-axes[0, 1], axes[1, 1])) - rotation
-    return Beam(major=float(major), minor=float(minor), angle=float(angle % 180))
 
 
 def common_beam(beams: Sequence[Beam]) -> Beam:

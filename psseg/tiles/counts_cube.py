@@ -10,11 +10,12 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from psseg.errors import PssegError, PssegWarning
+from psseg.products import map_stem
 from psseg.survey.survey import Survey
 from psseg.tiles.bands import BandShares, share_bins
 from psseg.tiles.field import Field, choose_field
 from psseg.tiles.grid import Regrid, off_sky, plan_regrid, warn_of_uneven_pixels
-from psseg.tiles.headers import celestial_wcs, file_stem, image_planes
+from psseg.tiles.headers import celestial_wcs, image_planes
 from psseg.tiles.selection import outside, read_selection, warn_of_selection
 from psseg.tiles.tables import energy_bins
 from psseg.tiles.tile import Tile
@@ -95,7 +96,7 @@ def read_counts_cube(
         bands_shared=bands.shared,
         mask=mask,
         notes=(*notes, *warn_of_uneven_pixels(field.wcs, mask, scale, name=name)),
-        name=file_stem(name),
+        name=map_stem(name),
     )
 
 

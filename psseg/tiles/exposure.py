@@ -20,13 +20,12 @@ from scipy.ndimage import map_coordinates
 from psseg.errors import PssegError, PssegWarning
 from psseg.survey.survey import Survey
 from psseg.tiles.bands import average_over_bands, format_energies, is_covered
-from psseg.tiles.grid import rows_of_pixels
+from psseg.tiles.grid import is_cylindrical, rows_of_pixels
 from psseg.tiles.headers import celestial_wcs, find_image, image_planes, open_fits
 from psseg.tiles.tables import column_energies, column_names, column_values, find_table
 
 __all__ = ["find_healpix", "healpix_of", "read_exposure"]
 
-_CYLINDRICAL = ("CAR", "MER", "CEA", "CYP")
 _INDEX_COLUMNS = ("PIX", "PIXEL", "HPX_INDEX")
 _LEAST_WEIGHT = 1e-3  # of pixels that have a value, for an interpolation between them
 
@@ -147,7 +146,7 @@ class _ImageExposure:
         x, y = coord.to_pixel(self.wcs)
         n_y, n_x = self.planes.shape[1:]
         scale = proj_plane_pixel_scales(self.wcs)
-        if str(self.wcs.wcs.ctype[0])[-3:] in _CYLINDRICAL:
+        if is_cylindrical(self.wcs):
             period = 360 / scale[0]
             x = x - period * np.floor((x - (n_x - 1 - period) / 2) / period)
         off = ~np.isfinite(x + y)

@@ -14,11 +14,9 @@ from astropy.wcs import WCS
 from numpy.typing import NDArray
 
 from psseg.errors import PssegError
+from psseg.tiles.grid import is_cylindrical
 
 __all__ = ["Field", "choose_field"]
-
-CYLINDRICAL = ("CAR", "MER", "CEA", "CYP")
-"""Projections whose columns are meridians, evenly apart."""
 
 SAME_PLACE = 0.05
 """Pixels; two grids whose pixels lie no farther apart are one."""
@@ -141,7 +139,7 @@ def _across_the_seam(wcs: WCS, shape: tuple[int, int], rows: slice, columns: sli
 
     The projection ends half a turn from its reference point, which therefore moves into the field.
     """
-    if str(wcs.wcs.ctype[0])[-3:] not in CYLINDRICAL or _length(columns) > shape[1]:
+    if not is_cylindrical(wcs) or _length(columns) > shape[1]:
         return None
     turn = round((columns.start + columns.stop) / 2 - wcs.wcs.crpix[0])
     turned = wcs.deepcopy()

@@ -20,12 +20,16 @@ from psseg.errors import PssegError, PssegWarning
 __all__ = [
     "Regrid",
     "area_ratios",
+    "is_cylindrical",
     "off_sky",
     "plan_regrid",
     "resized_wcs",
     "rows_of_pixels",
     "warn_of_uneven_pixels",
 ]
+
+CYLINDRICAL = ("CAR", "MER", "CEA", "CYP")
+"""Projections whose columns are meridians, evenly apart."""
 
 COARSEST = 1.5
 """Pixels wider than this many of the survey's are refused: the PSF of the highest band (68 % within
@@ -36,6 +40,7 @@ UNEVEN = 0.2
 
 ALIKE = 0.02  # relative difference of pixel scales that makes no difference
 _ROW_PIXELS = 1 << 20  # pixels whose sky positions are computed at once
+_SAMPLED = 64  # pixels along each axis, at most, whose solid angle is measured
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +51,8 @@ class Regrid:
     ----------
     factors : tuple of float
         Map pixels per new pixel along x and y; whole numbers where pixels are summed.
-    shape_in, shape : tuple of int
-        Rows and columns of the map, and of the new grid.
+    shape : tuple of int
+        Rows and columns of the new grid.
     wcs : astropy.wcs.WCS
         Of the new grid: same projection, frame and reference point.
     notes : tuple of str
@@ -55,7 +60,6 @@ class Regrid:
     """
 
     factors: tuple[float, float]
-    shape_in: tuple[int, int]
     shape: tuple[int, int]
     wcs: WCS
     notes: tuple[str, ...]
@@ -70,8 +74,8 @@ class Regrid:
 
         Parameters
         ----------
-        plane : numpy.ndarray, shape `shape_in`
-            Whole counts, no NaN.
+        plane : numpy.ndarray, shape (n_y, n_x)
+            Whole counts of the map, no NaN.
         rng : numpy.random.Generator
             Source of the photons' places within their pixels, where pixels are not just summed.
 
@@ -148,11 +152,15 @@ def plan_regrid(wcs: WCS, shape: tuple[int, int], pixel_scale: float, *, name: s
         )
     return Regrid(
         factors=(float(factors[0]), float(factors[1])),
-        shape_in=shape,
         shape=(n_y, n_x),
         wcs=resized_wcs(wcs, factors),
         notes=_regrid_notes(factors, scales, shape, (n_y, n_x), pixel_scale),
     )
+
+
+def is_cylindrical(wcs: WCS) -> bool:
+    """Tell whether the columns of a map are meridians, evenly apart."""
+    return str(wcs.wcs.ctype[0])[-3:] in CYLINDRICAL
 
 
 def resized_wcs(wcs: WCS, factors: NDArray) -> WCS:
@@ -203,9 +211,7 @@ def rows_of_pixels(shape: tuple[int, int]) -> Iterator[tuple[slice, NDArray, NDA
         yield slice(start, stop), x, y
 
 
-def area_ratios(
-    wcs: WCS, mask: NDArray[np.bool_], pixel_scale: float, *, most: int = 64
-) -> NDArray[np.float64]:
+def area_ratios(wcs: WCS, mask: NDArray[np.bool_], pixel_scale: float) -> NDArray[np.float64]:
     """Measure pixels' solid angles against that of the survey's pixel.
 
     Parameters
@@ -215,15 +221,13 @@ def area_ratios(
         True where pixels do not matter.
     pixel_scale : float
         deg.
-    most : int
-        Pixels are sampled along each axis, at most so many.
 
     Returns
     -------
     numpy.ndarray, shape (n_samples,)
         Ratios of unmasked pixels; 1 is nominal.
     """
-    rows, columns = (np.unique(np.linspace(0, n - 1, most).astype(int)) for n in mask.shape)
+    rows, columns = (np.unique(np.linspace(0, n - 1, _SAMPLED).astype(int)) for n in mask.shape)
     seen = ~mask[np.ix_(rows, columns)]
     y, x = (grid[seen] for grid in np.meshgrid(rows, columns, indexing="ij"))
     width, height = (

@@ -28,7 +28,6 @@ from psseg.errors import PssegError
 __all__ = [
     "DAMAGED",
     "celestial_wcs",
-    "file_stem",
     "find_image",
     "image_planes",
     "one_line",
@@ -88,20 +87,6 @@ def open_fits(path: str | Path, *, check: bool = True) -> Iterator[fits.HDUList]
             raise _unreadable(path, opener, error) from error
         finally:
             hdus.close()
-
-
-def file_stem(path: str | Path) -> str:
-    """Give a file's name without ``.fits``, ``.fits.gz`` and the like.
-
-    Examples
-    --------
-    >>> file_stem("maps/crab.v2.fits.gz")
-    'crab.v2'
-    """
-    name = Path(path).name
-    for ending in (".gz", ".fz", ".bz2", ".fits", ".fit"):
-        name = name[: -len(ending)] if name.lower().endswith(ending) else name
-    return name
 
 
 def telescope(hdus: fits.HDUList) -> str:

@@ -14,6 +14,7 @@ from astropy_healpix import HEALPix
 from numpy.typing import ArrayLike, NDArray
 
 from psseg.errors import PssegError
+from psseg.products import map_stem
 from psseg.survey.survey import Survey
 from psseg.tiles.bands import (
     band_coverage,
@@ -22,7 +23,6 @@ from psseg.tiles.bands import (
     photons_between,
 )
 from psseg.tiles.grid import warn_of_uneven_pixels
-from psseg.tiles.headers import file_stem
 from psseg.tiles.selection import (
     Selection,
     covered_by_photons,
@@ -137,7 +137,7 @@ def read_photons(
         bands_present=present,
         mask=mask,
         notes=notes,
-        name=file_stem(name),
+        name=map_stem(name),
     )
 
 

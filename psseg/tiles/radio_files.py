@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from psseg.errors import PssegError
+from psseg.products import map_stem
 from psseg.tiles.beam import Beam, common_beam
-from psseg.tiles.headers import file_stem, find_image, open_fits
+from psseg.tiles.headers import find_image, open_fits
 from psseg.tiles.radio_axes import has_radio_axis
 from psseg.tiles.radio_headers import beam_unit, clean_header, read_image_header
 from psseg.tiles.radio_image import RadioImage
@@ -122,7 +123,7 @@ def read_radio_image(
         beams=(wanted,) * len(plans),
         wcs=grid.wcs,
         mask=np.isnan(planes[0]),
-        name=file_stem(plans[0].layers[0].path),
+        name=map_stem(plans[0].layers[0].path),
         notes=tuple(notes),
     )
 

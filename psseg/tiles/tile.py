@@ -1,8 +1,9 @@
 """The map as every part of psseg sees it, and how a large map is cut into overlapping windows.
 
 A reader or the simulator makes a `Tile`: counts per survey band, where they lie on the sky, and
-which of it is missing. Labelling goes through a tile window by window: each window owns a core and
-sees a halo around it, so that the result does not depend on where the cuts fall.
+which of it is missing. Fitting goes through a tile by `cores_and_halos`: each window owns a core
+and sees a halo around it, so that the result does not depend on where the cuts fall. Labelling,
+whose windows lie on the grid of the network, takes only `cut_window` from here.
 """
 
 from __future__ import annotations

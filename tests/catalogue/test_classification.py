@@ -41,13 +41,6 @@ def test_pixels_on_the_flank_do_not_count(segments):
     assert class_scores(probabilities, segments)[0] == pytest.approx([0.8, 0.1, 0.1])
 
 
-def test_a_higher_temperature_is_less_certain(segments):
-    probabilities = label_map(0.9 * (segments.data > 0), (0.7, 0.2, 0.1))
-    warm = class_scores(probabilities, segments, temperature=3.0)
-    assert 1 / 3 < warm[0, 0] < 0.7
-    assert warm.sum(axis=1) == pytest.approx(1)
-
-
 def test_blank_pixels_are_left_out(segments):
     probabilities = label_map(0.9 * (segments.data > 0), (0.7, 0.2, 0.1))
     probabilities[:, 1, 1] = np.nan
@@ -83,5 +76,3 @@ def test_wrong_arguments_are_named(segments):
         apply_priors([[0.2, 0.3, 0.5]], [1, -1, 0])
     with pytest.raises(PssegError, match=r"class_probabilities: want shape \(4, 6, 12\)"):
         class_scores(np.zeros((3, 6, 12)), segments)
-    with pytest.raises(PssegError, match="temperature: want a positive number, got 0"):
-        class_scores(np.zeros((4, 6, 12)), segments, temperature=0)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import astropy.units as u
 import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from made_skies import sky_wcs
 
 from psseg.catalogue.positions import (
@@ -15,7 +12,6 @@ from psseg.catalogue.positions import (
     RADIUS_95,
     error_ellipses,
     local_jacobian,
-    position_angle_in,
 )
 
 X, Y = np.array([20.0, 70.0]), np.array([30.0, 55.0])
@@ -53,16 +49,6 @@ def test_at_the_seam_of_the_sky_half_a_pixel_stands_for_a_whole(center):
     turned = seam.deepcopy()  # the same longitudes, with the seam half a turn away
     turned.wcs.crval, turned.wcs.crpix = [center[0] + 180, 0], [0.5, 30.5]
     assert local_jacobian(seam, x, y) == pytest.approx(local_jacobian(turned, x, y), abs=1e-5)
-
-
-@settings(max_examples=30, deadline=None)
-@given(angle=st.floats(1, 179), ra=st.floats(0, 359), dec=st.floats(-85, 85))
-def test_position_angles_survive_the_change_of_frame(angle, ra, dec):
-    start = SkyCoord(ra, dec, unit="deg", frame="icrs")
-    end = start.directional_offset_by(angle * u.deg, 0.01 * u.deg)
-    expected = start.galactic.position_angle(end.galactic).deg % 180
-    found = position_angle_in("galactic", start, np.array(angle))
-    assert abs((found - expected + 90) % 180 - 90) < 0.05
 
 
 def test_unknown_errors_have_no_ellipse():

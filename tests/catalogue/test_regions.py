@@ -12,7 +12,6 @@ from regions import Regions
 
 from psseg.catalogue.regions import catalogue_regions
 from psseg.catalogue.table import empty_catalogue, source_names
-from psseg.errors import PssegError
 from psseg.survey.classes import CLASS_COLOURS, SOURCE_CLASSES
 
 
@@ -32,13 +31,12 @@ def made_catalogue(ra, dec, *, major=0.06, minor=0.03, angle=30.0, extension=0.0
     return table
 
 
-@pytest.mark.parametrize("frame", ["icrs", "galactic"])
-def test_every_source_has_its_place_colour_name_and_tag(frame):
+def test_every_source_has_its_place_colour_name_and_tag():
     table = made_catalogue(np.array([10.0, 200.0, 359.99]), np.array([-20.0, 0.001, 85.0]))
-    regions = Regions.parse(catalogue_regions(table, frame), format="ds9")
+    regions = Regions.parse(catalogue_regions(table), format="ds9")
     assert len(regions) == 3
     for region, row in zip(regions, table, strict=True):
-        assert region.center.frame.name == frame
+        assert region.center.frame.name == "icrs"
         place = SkyCoord(row["RAJ2000"], row["DEJ2000"], frame="icrs")
         assert region.center.icrs.separation(place) < 0.01 * u.arcsec
         assert region.meta["text"] == row["Source_Name"]
@@ -53,11 +51,10 @@ def test_every_source_has_its_place_colour_name_and_tag(frame):
     angle=st.floats(0, 180),
     ra=st.floats(0, 359),
     dec=st.floats(-80, 80),
-    frame=st.sampled_from(["icrs", "galactic"]),
 )
-def test_the_long_axis_lies_at_its_position_angle(angle, ra, dec, frame):
+def test_the_long_axis_lies_at_its_position_angle(angle, ra, dec):
     table = made_catalogue(np.array([ra]), np.array([dec]), angle=angle)
-    (region,) = Regions.parse(catalogue_regions(table, frame), format="ds9")
+    (region,) = Regions.parse(catalogue_regions(table), format="ds9")
     middle = SkyCoord(ra, dec, unit="deg")
     along, across = (
         middle.directional_offset_by((angle + turn) * u.deg, 0.045 * u.deg) for turn in (0, 90)
@@ -81,11 +78,6 @@ def test_no_source_makes_a_file_without_regions():
     text = catalogue_regions(empty_catalogue(n_bands=8))
     assert text.startswith("# Region file format: DS9")
     assert len(Regions.parse(text, format="ds9")) == 0
-
-
-def test_other_frames_are_refused():
-    with pytest.raises(PssegError, match="frame: want one of galactic, icrs, got 'fk4'"):
-        catalogue_regions(empty_catalogue(n_bands=8), "fk4")
 
 
 def _wcs(center):

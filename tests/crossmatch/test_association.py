@@ -16,6 +16,7 @@ from psseg.crossmatch.association import (
     local_density,
 )
 from psseg.crossmatch.ellipses import ellipses_of_axes, ellipses_of_radius
+from psseg.crossmatch.positions import radius_pairs
 
 ARCSEC = 1 / 3600
 
@@ -132,3 +133,52 @@ def test_classes_count_as_the_ratio_to_their_mean():
     probabilities = np.array([[0.9, 0.1], [0.3, 0.7]])
     factor = class_factors(probabilities, np.array(["a", ""]), pairs, ("a", "b"))
     np.testing.assert_allclose(factor, [0.9 / 0.6, 1.0])
+
+
+def tile(rng, number, half=4.5 / 60):
+    return SkyCoord(*rng.uniform(-half, half, (2, number)), unit="deg")
+
+
+@pytest.mark.parametrize(("number", "sigma"), [(24, 5.0), (24, 2.0), (10, 5.0), (60, 5.0)])
+def test_few_unrelated_sources_of_a_small_field_have_no_counterparts(number, sigma):
+    rng = np.random.default_rng(3)
+    errors = ellipses_of_radius(np.full(number, sigma * ARCSEC))
+    total = 0.0
+    for _ in range(60):
+        left, right = tile(rng, number), tile(rng, number)
+        pairs = candidate_pairs(left, right, errors, errors)
+        total += associate(pairs, errors, errors, local_density(left, right)).p_any.sum()
+    assert total / (60 * number) < 0.1
+
+
+def test_the_density_at_the_edge_of_a_field_is_that_inside():
+    rng = np.random.default_rng(4)
+    density = [local_density(tile(rng, 2000), tile(rng, 100)) for _ in range(20)]
+    assert np.mean(1 / np.array(density)) == pytest.approx(0.0225 / 100, rel=0.1)
+    edge = SkyCoord([4.5 / 60, 4.5 / 60], [0.0, 4.5 / 60], unit="deg")
+    at_edge = [local_density(edge, tile(rng, 200)) for _ in range(200)]
+    np.testing.assert_allclose(np.median(at_edge, axis=0), 200 / 0.0225, rtol=0.25)
+
+
+def test_errors_that_are_not_known_spoil_no_other_probability():
+    left, right = line(0, 50, 100), line(0.5, -1.0, 50, 100)
+    ours = ellipses_of_radius(np.full(3, ARCSEC))
+    theirs = ellipses_of_radius(np.array([1.0, np.nan, 1.0, np.nan]) * ARCSEC)
+    pairs = radius_pairs(left, right, 2 * ARCSEC)
+    found = associate(pairs, ours, theirs, np.full(3, 10.0), nearest=True)
+    alone = associate(
+        pairs[[0, 2]], ours, theirs, np.full(3, 10.0), completeness=found.completeness
+    )
+    np.testing.assert_array_equal(found.p_any[:2], alone.p_any[:2])
+    assert np.isnan(found.p_any[2])
+    assert 0 < found.completeness < 1
+    np.testing.assert_array_equal(np.isfinite(found.p_match), [True, False, True, False])
+
+
+def test_the_best_within_a_radius_is_the_nearest():
+    left, right = line(0), line(2.0, 1.0, 1.5)
+    ours = ellipses_of_radius([ARCSEC])
+    theirs = ellipses_of_radius(np.array([0.1, 100.0, np.nan]) * ARCSEC)
+    pairs = radius_pairs(left, right, 3 * ARCSEC)
+    found = associate(pairs, ours, theirs, np.ones(1), nearest=True)
+    np.testing.assert_array_equal(found.best, [False, True, False])

@@ -8,8 +8,10 @@ import subprocess
 import numpy as np
 import pytest
 from astropy import units as u
+from astropy.coordinates import SkyCoord
 from astropy.io import fits
-from astropy.table import MaskedColumn, Table
+from astropy.table import MaskedColumn, NdarrayMixin, Table
+from astropy.time import Time
 
 from psseg.crossmatch import (
     ColumnChoice,
@@ -198,3 +200,65 @@ def test_classes_count_only_if_asked():
 def test_missing_classes_are_said():
     with pytest.warns(PssegWarning, match="has no classes"):
         crossmatch(catalogue([1]), catalogue([1]), MatchOptions(use_class=True))
+
+
+@pytest.mark.parametrize("ending", ["fits", "vot", "ecsv", "csv"])
+def test_empty_text_stays_empty(tmp_path, ending):
+    text = Table({"Name": ["a", "b"], "CLASS1": ["", "psr"], "ra": [1.0, 2.0], "dec": [0.0, 0.0]})
+    text.write(tmp_path / "ours.csv")
+    ours = read_reference(tmp_path / "ours.csv", ColumnChoice(unit="deg", error="1"))
+    match, path = crossmatch(ours, catalogue([3600])), tmp_path / f"m.{ending}"
+    table_writer(joined([match], "left"), match_header([match], "left"), path)(path)
+    read = read_reference(path, ColumnChoice(unit="deg", error="1")).table
+    assert list(np.ma.filled(np.ma.asarray(read["CLASS1"]), "")) == ["", "psr"]
+
+
+@pytest.mark.parametrize("ending", ["fits", "vot", "ecsv", "csv"])
+def test_columns_that_are_no_numbers_become_text_or_are_left_out(tmp_path, ending):
+    times = Time(["2020-01-01T00:00:00", "2021-06-01T12:00:00"])
+    places = SkyCoord([1.0, 2.0], [3.0, -4.0], unit="deg")
+    ours = catalogue([1, 500], label="cat", seen=times, other=places, two=[["a", "b"], ["c", "d"]])
+    ours.table["odd"] = NdarrayMixin(np.zeros(2, dtype=[("x", "f8")]))
+    match, path = crossmatch(ours, catalogue([1])), tmp_path / f"m.{ending}"
+    with pytest.warns(PssegWarning, match="columns odd are neither numbers nor text"):
+        table = joined([match], "left")
+    table_writer(table, match_header([match], "left"), path)(path)
+    read = read_reference(path, NO_UNITS).table
+    assert list(read["seen"]) == ["2020-01-01T00:00:00.000", "2021-06-01T12:00:00.000"]
+    assert list(read["other"]) == ["1 3", "2 -4"]
+    assert list(read["two"]) == ["a, b", "c, d"]
+
+
+@pytest.mark.parametrize("kind", ["u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8"])
+def test_nulls_of_fits_are_the_numbers_of_no_source(tmp_path, kind):
+    values = np.array([np.array(999999).astype(kind), 0, np.iinfo(kind).max // 2], dtype=kind)
+    match = crossmatch(catalogue([1, 500, 700]), catalogue([1, 500, 900], number=values))
+    path = tmp_path / "m.fits"
+    table_writer(joined([match], "left"), match_header([match], "left"), path)(path)
+    read = Table.read(path)["number_ref"]
+    assert list(np.ma.getmaskarray(read)) == [False, False, True]
+    np.testing.assert_array_equal(read[:2], values[:2])
+
+
+def test_the_least_number_of_a_type_is_kept_beside_a_null(tmp_path):
+    values = np.array([-32768, 5], dtype="i2")
+    match = crossmatch(catalogue([1, 700, 500]), catalogue([1, 500], number=values))
+    path = tmp_path / "m.fits"
+    table_writer(joined([match], "left"), match_header([match], "left"), path)(path)
+    assert list(Table.read(path)["number_ref"].filled(-1)) == [-32768, -1, 5]
+
+
+@pytest.mark.parametrize("ending", ["fits", "vot", "ecsv", "csv"])
+def test_a_radius_matches_sources_without_an_error(tmp_path, ending):
+    table = Table({"ra": [100.0, 900] * u.arcsec, "dec": [0.0, 0] * u.arcsec})
+    table["pos_err"] = [np.nan, 1.0] * u.arcsec
+    with pytest.warns(PssegWarning, match="1 of 2 sources have no position error: nothing but a f"):
+        theirs = make_sky_table(table, label="ref", origin="ref.fits")
+    ours = catalogue([101, 500, 901], label="cat")
+    match = crossmatch(ours, theirs, MatchOptions(method="radius", radius=5.0))
+    assert match.n_matched == 2
+    path = tmp_path / f"m.{ending}"
+    table = joined([match], "left")
+    table_writer(table, match_header([match], "left"), path)(path)
+    np.testing.assert_array_equal(np.isfinite(table["P_ANY"]), [False, True, True])
+    assert 0 < match_header([match], "left")["COMPLETE"] < 1

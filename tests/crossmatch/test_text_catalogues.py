@@ -33,7 +33,7 @@ DUMP = """\
 def test_a_key_file_gives_positions_errors_and_fluxes(tmp_path):
     (tmp_path / "rfc.key").write_text(KEY_FILE)
     read = read_reference(tmp_path / "rfc.key")
-    assert (read.label, read.name_column) == ("RFC", "Name")
+    assert read.label == "RFC"
     assert list(read.table["Name"]) == ["J0000+6016", "J0000-3221", "J0001-0001"]
     assert read.coords.ra.deg[0] == pytest.approx(7.031143 / 240)
     assert read.coords.dec.deg[2] == pytest.approx(-1 / 60)

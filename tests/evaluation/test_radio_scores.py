@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 from astropy.table import vstack
 from radio_tables import detections_at, field_image, sources_at
 
-from psseg.errors import PssegError
 from psseg.evaluation.matching import MatchedTables
 from psseg.evaluation.radio_matching import match_radio
 from psseg.evaluation.radio_rows import (
@@ -18,7 +18,7 @@ from psseg.evaluation.radio_rows import (
     snr_rows,
     split_rows,
 )
-from psseg.evaluation.radio_scores import RadioScores, class_cells, score_radio_tables
+from psseg.evaluation.radio_scores import class_cells, score_radio_tables
 from psseg.evaluation.radio_text import radio_markdown
 
 GRID = [(x, y) for y in range(40, 280, 30) for x in range(40, 280, 30)]
@@ -175,18 +175,11 @@ def test_scores_survive_json_and_text():
     truths = sources_at(GRID[:12], snr=12.0, classes=["pulsar", "blazar", "other"] * 4)
     detections = detections_at(GRID[:14], snr=12.0, classes=["pulsar", "blazar"] * 7)
     scores = score_radio_tables(match(detections, truths), settings={"seed": 3})
-    assert RadioScores.from_json(scores.to_json()) == scores
+    assert json.loads(scores.to_json()) == asdict(scores)
     text = radio_markdown(scores)
     assert "14 detections, of which 0 are fragments, reliability 85.7 %" in text
     assert "| all | 10 | 30 | 12 | 100.0 |" in text
     assert "**Classes, balanced**" in text
-
-
-def test_scores_of_another_make_are_refused():
-    with pytest.raises(PssegError, match="radio scores: not JSON"):
-        RadioScores.from_json("{")
-    with pytest.raises(PssegError, match="not written by this psseg"):
-        RadioScores.from_json(json.dumps({"counts": {}}))
 
 
 def test_a_catalogue_without_classes_has_every_other_score():

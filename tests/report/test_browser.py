@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
 
+from psseg.catalogue.fermi_format import _per_photon
 from psseg.catalogue.radio_table import read_radio_catalogue
 from psseg.report import write_report
 
@@ -200,3 +207,34 @@ def test_thousands_of_rows_are_not_thousands_of_elements(opened):
     last = find(browser, "#rows tr[data-row]")[-1]
     assert table["SNR"][int(last.get_attribute("data-row"))] == table["SNR"].min()
     assert last.get_attribute("aria-selected") == "true"
+
+
+@pytest.mark.parametrize("index", [1.0, 2.0, 3.0, None])
+def test_points_of_a_spectrum_lie_on_the_power_law_of_their_source(index):
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("node is not installed")
+    edges, flux = np.array([0.05, 0.3, 50.0, 1995.0]), [3e-7, 2e-8, 1e-11]
+    columns = {
+        "Flux_Band": flux, "Unc_Flux_Band": [0.1 * value for value in flux],
+        "Sqrt_TS_Band": [9, 9, 9], "PL_Index": index,
+    }  # fmt: skip
+    survey = {"E_MIN": list(edges[:-1]), "E_MAX": list(edges[1:])}
+    bands = {
+        "name": "SURVEY", "columns": [{"name": k, "values": list(v)} for k, v in survey.items()],
+    }  # fmt: skip
+    script = (Path(write_report.__code__.co_filename).parent / "assets" / "charts.js").read_text()
+    script += (
+        f"const columns = {json.dumps(columns)};"
+        "const report = { column: (name) => ({ values: [columns[name]] }),"
+        f" data: {{ tables: [{json.dumps(bands)}] }} }};"
+        "console.log(JSON.stringify(bandSpectrum(report, 0)));"
+    )
+    told = subprocess.run([node, "-"], input=script, capture_output=True, text=True, check=True)
+    points = json.loads(told.stdout)
+    slope = np.array([2.0 if index is None else index])
+    for point, low, high, value in zip(points, edges[:-1], edges[1:], flux, strict=True):
+        energy = np.sqrt(low * high)
+        expected = value * energy**2 * _per_photon(slope, low, high, energy)[0]
+        assert point["energy"] == pytest.approx(energy)
+        assert point["value"] == pytest.approx(expected, rel=1e-4)

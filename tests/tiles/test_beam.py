@@ -13,7 +13,6 @@ from small_radio import measured_beam, point_sources, radio_header, small_wcs
 from psseg.errors import PssegError
 from psseg.tiles.beam import (
     Beam,
-    beam_from_covariance,
     common_beam,
     middle_scale,
     north_angle,
@@ -43,21 +42,10 @@ def test_position_angle_goes_from_north_to_east_which_is_left(angle):
     assert np.cos(2 * np.deg2rad(measured - angle)) == pytest.approx(1, abs=1e-6)
 
 
-@given(beams(), st.floats(-180, 180))
-def test_a_covariance_gives_its_beam_back(beam, rotation):
-    again = beam_from_covariance(beam.covariance(0.5, rotation=rotation), 0.5, rotation=rotation)
-    assert again.covariance(0.5) == pytest.approx(beam.covariance(0.5), rel=1e-6, abs=1e-6)
-
-
 @pytest.mark.parametrize(("major", "minor"), [(1, 2), (1, 0), (-1, -2), (np.nan, 1), (np.inf, 1)])
 def test_a_beam_must_have_sound_axes(major, minor):
     with pytest.raises(PssegError, match="0 < minor <= major"):
         Beam(major=major, minor=minor, angle=0)
-
-
-def test_a_covariance_must_be_positive():
-    with pytest.raises(PssegError, match="beam"):
-        beam_from_covariance(np.array([[1.0, 2.0], [2.0, 1.0]]), 1.0)
 
 
 def test_beams_resemble_each_other_within_a_per_cent():

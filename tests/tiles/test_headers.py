@@ -13,7 +13,6 @@ from astropy.io import fits
 from psseg.errors import PssegError
 from psseg.tiles.headers import (
     celestial_wcs,
-    file_stem,
     find_image,
     image_planes,
     open_fits,
@@ -116,12 +115,6 @@ def test_missing_file_and_folder_are_refused(tmp_path):
         open_fits(tmp_path / "none.fits").__enter__()
     with pytest.raises(PssegError, match=r"cannot be opened: .*[Dd]irectory"):
         open_fits(tmp_path).__enter__()
-
-
-def test_stems():
-    assert file_stem("/a/b/gc.fits.gz") == "gc"
-    assert file_stem("gc.cut.FIT") == "gc.cut"
-    assert file_stem("gc.fits.fz") == "gc"
 
 
 def test_telescope_is_found_in_any_header():

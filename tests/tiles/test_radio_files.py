@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 from pathlib import Path
 
@@ -63,7 +64,8 @@ def test_compressed_files(write, tmp_path):
     with fits.open(path) as hdus:
         tile = fits.CompImageHDU(hdus[0].data, hdus[0].header, **lossless)
         tile.writeto(tmp_path / "field.fits.fz")
-    for name in ("field.fits.gz", "field.fits.fz"):
+    (tmp_path / "field.FTS.bz2").write_bytes(bz2.compress(path.read_bytes()))
+    for name in ("field.fits.gz", "field.fits.fz", "field.FTS.bz2"):
         found = read_radio_image([tmp_path / name])
         assert np.array_equal(found.planes[0], values)
         assert found.name == "field"

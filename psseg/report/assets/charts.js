@@ -56,6 +56,15 @@ function whisker(svg, x1, y1, x2, y2) {
   svg.append(draw("line", { class: "point", x1, y1, x2, y2 }));
 }
 
+/** E² dN/dE at an energy, of a power law with one photon between two energies. */
+function perPhoton(index, low, high, energy) {
+  const rise = 1 - index;
+  const log = Math.log(high / low);
+  // ∫ (E'/E)^-Γ dE' / E, also where Γ is 1 and it becomes a logarithm.
+  const total = (low / energy) ** rise * (Math.abs(rise * log) < 1e-6 ? log : Math.expm1(rise * log) / rise);
+  return energy / total;
+}
+
 /** E² dN/dE of each band (GeV cm⁻² s⁻¹), or null where there are no fluxes. */
 function bandSpectrum(report, row) {
   const bands = report.data.tables.find(({ name }) => name === "SURVEY");
@@ -63,10 +72,11 @@ function bandSpectrum(report, row) {
   const [low, high] = [edge("E_MIN"), edge("E_MAX")];
   const [flux, error, strength] = ["Flux_Band", "Unc_Flux_Band", "Sqrt_TS_Band"].map((name) => report.column(name).values[row]);
   if (!low || !high || !flux || flux.length !== low.length) return null;
+  const index = report.column("PL_Index")?.values[row] ?? 2;
   const points = flux.map((value, band) => {
     if (value === null) return null;
     const energy = Math.sqrt(low[band] * high[band]);
-    const factor = energy ** 2 / (high[band] - low[band]);
+    const factor = perPhoton(index, low[band], high[band], energy);
     const up = (error[band] ?? 0) * factor;
     const limit = !(strength[band] >= 2) || value <= 0;
     const top = value * factor + (limit ? 2 * up : up);
