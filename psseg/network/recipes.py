@@ -12,6 +12,7 @@ from psseg.network.batches import TileBatches
 from psseg.network.losses import background_loss, source_weighted
 from psseg.network.plane_batches import PlaneBatches
 from psseg.network.plane_unet import build_plane_network
+from psseg.network.sample_batches import SampleBatches
 from psseg.network.unet import build_network
 from psseg.sky.radio_training_set import simulate_radio_training_tiles
 from psseg.sky.training_set import simulate_training_tiles
@@ -39,7 +40,7 @@ class Recipe:
     """
 
     simulate: Callable[..., Any]
-    batches: type[TileBatches] | type[PlaneBatches]
+    batches: type[SampleBatches]
     build: Callable[..., keras.Model]
     losses: Callable[[float, float], tuple[list[Any], list[float]]]
     defaults: Mapping[str, Any]
@@ -53,7 +54,7 @@ def recipe_for(survey: AnySurvey) -> Recipe:
             batches=TileBatches,
             build=lambda **size: build_network(n_bands=survey.n_bands, **size),
             losses=_two_losses,
-            defaults={"n_tiles": 16000, "background_weight": 3.0},
+            defaults={"n_tiles": 16000, "epochs": 10, "background_weight": 3.0},
         )
     return Recipe(
         simulate=simulate_radio_training_tiles,

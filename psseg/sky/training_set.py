@@ -38,10 +38,11 @@ class TrainingTiles:
         return len(self.class_map)
 
 
-def draw_bands(n_bands: int, rng: np.random.Generator, *, complete: float = 0.65) -> np.ndarray:
+def draw_bands(n_bands: int, rng: np.random.Generator, *, complete: float = 0.6) -> np.ndarray:
     """Draw which bands of a tile are observed: all, or a contiguous part of at least three.
 
-    Of the parts, about three in five are the upper bands: maps are cut off at low energies mostly.
+    Of the parts, about four in five are the upper bands, and half of these the upper three: maps
+    are cut off at low energies mostly, and those of the hard-source catalogues begin at 10 GeV.
 
     Parameters
     ----------
@@ -56,8 +57,8 @@ def draw_bands(n_bands: int, rng: np.random.Generator, *, complete: float = 0.65
     """
     if n_bands <= 3 or rng.uniform() < complete:
         return np.ones(n_bands, bool)
-    n = rng.integers(3, n_bands)
-    upper = rng.uniform() < 0.6
+    upper = rng.uniform() < 0.7
+    n = 3 if upper and rng.uniform() < 0.4 else rng.integers(3, n_bands)
     start = n_bands - n if upper else rng.integers(0, n_bands - n + 1)
     index = np.arange(n_bands)
     return (index >= start) & (index < start + n)
