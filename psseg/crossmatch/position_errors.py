@@ -126,8 +126,8 @@ def _usual_errors(table: Table, coords: SkyCoord, unit: str, origin: str) -> Err
     for axes, confidence in ERROR_AXES:
         if all(name in by_plain for name in axes):
             major, minor, angle = (by_plain[name] for name in axes)
-            taken = unit or ("deg" if axes[0].startswith(FERMI) else "")
-            long, short = (_sizes(table, name, taken, origin) for name in (major, minor))
+            usual = _usual_unit(axes[0], unit)
+            long, short = (_sizes(table, name, usual, origin) for name in (major, minor))
             return ellipses_of_axes(long, short, _turn(table, angle), confidence=confidence)
     pairs = [("stat.error;pos.eq.ra", "stat.error;pos.eq.dec")]
     by_ucd = {ucd_of(table, name).lower(): name for name in reversed(table.colnames)}
@@ -137,10 +137,14 @@ def _usual_errors(table: Table, coords: SkyCoord, unit: str, origin: str) -> Err
                 return _two_errors(table, coords, where[first], where[second], unit, origin)
     for name, confidence in ERROR_RADII:
         if name in by_plain:
-            taken = unit or ("deg" if name.startswith(FERMI) else "")
-            radius = _sizes(table, by_plain[name], taken, origin)
+            radius = _sizes(table, by_plain[name], _usual_unit(name, unit), origin)
             return ellipses_of_radius(radius, confidence=confidence)
     return None
+
+
+def _usual_unit(name: str, unit: str) -> str:
+    """Give the unit of a column of a usual name: the one that is known, or that of its kind."""
+    return unit or ("deg" if name.startswith(FERMI) else "")
 
 
 def _named_errors(

@@ -11,19 +11,19 @@ from functools import lru_cache
 
 import numpy as np
 
-from psseg.sky.sources import draw_band_fractions, number_above, sky_density
+from psseg.sky.sources import REFERENCE_FLUX, draw_band_fractions, number_above, sky_density
 from psseg.survey.classes import SOURCE_CLASSES
 from psseg.survey.populations import Population
 from psseg.survey.survey import Survey
 
 __all__ = ["class_density"]
 
-FAINTEST, REFERENCE, BRIGHTEST = 3e-11, 3e-10, 1e-7
-"""1-100 GeV, ph cm⁻² s⁻¹: fluxes beyond the first and the last count as these, as nothing is known
-of the populations there; without a flux, all sources above the second are counted."""
+FAINTEST, BRIGHTEST = 3e-11, 1e-7
+"""1-100 GeV, ph cm⁻² s⁻¹: fluxes beyond these count as these, as nothing is known of the
+populations there."""
 
 REFERENCE_INDEX = 2.2
-"""Photon index with which these become fluxes in the bands observed."""
+"""Photon index with which these and `REFERENCE_FLUX` become fluxes in the bands observed."""
 
 N_SPECTRA = 256
 """Drawn of each population, always the same, to tell how much of their flux the bands show."""
@@ -80,11 +80,11 @@ def class_density(
 
 
 def _numbers_at(population: Population, flux: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """Give the sources per ln(flux) at each flux, or above `REFERENCE` where there is none.
+    """Give the sources per ln(flux) at each flux, or above `REFERENCE_FLUX` where there is none.
 
     Both are the means over spectra, of which each shows its own share of the flux, (n_spectra,).
     """
-    overall = number_above(population, REFERENCE / shares).mean()
+    overall = number_above(population, REFERENCE_FLUX / shares).mean()
     full = np.clip(np.nan_to_num(flux, nan=1.0), FAINTEST, BRIGHTEST)[:, None] / shares
     step = number_above(population, full / FLUX_STEP) - number_above(population, full * FLUX_STEP)
     local = np.maximum(step.mean(axis=1) / (2 * np.log(FLUX_STEP)), FEWEST)

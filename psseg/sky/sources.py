@@ -18,6 +18,9 @@ from psseg.survey.classes import SOURCE_CLASSES
 from psseg.survey.populations import Population
 from psseg.survey.survey import Survey
 
+REFERENCE_FLUX = 3e-10
+"""1-100 GeV, ph cm⁻² s⁻¹: above it populations are compared in number, where no flux is given."""
+
 PLANE_SCALE = 0.5
 """Scale height, deg, of the crowd that some training tiles have on the Galactic plane: that of the
 bright unassociated sources of 4FGL-DR4."""
@@ -27,6 +30,7 @@ PLANE_CROWD = (0.3, 6.0)
 above the threshold there in the inner Galaxy."""
 
 __all__ = [
+    "REFERENCE_FLUX",
     "SourceList",
     "draw_balanced",
     "draw_band_fractions",
@@ -273,7 +277,7 @@ def _draw_populations(survey: Survey, n: int, rng: np.random.Generator) -> np.nd
     weights = np.zeros(len(survey.populations))
     for name in SOURCE_CLASSES:
         members = [i for i, p in enumerate(survey.populations) if p.source_class == name]
-        roots = np.sqrt([_total_above(survey.populations[i], 3e-10) for i in members])
+        roots = np.sqrt([_total_above(survey.populations[i], REFERENCE_FLUX) for i in members])
         weights[members] = roots / roots.sum()
     return rng.choice(len(weights), size=n, p=weights / weights.sum())
 
