@@ -19,8 +19,8 @@ from psseg.survey.survey import Survey
 __all__ = ["class_density"]
 
 FAINTEST, BRIGHTEST = 3e-11, 1e-7
-"""1-100 GeV, ph cm⁻² s⁻¹: fluxes beyond these count as these, as nothing is known of the
-populations there."""
+"""1-100 GeV, ph cm⁻² s⁻¹: fluxes beyond these, or below those of a population, count as these, as
+nothing is known of the populations there."""
 
 REFERENCE_INDEX = 2.2
 """Photon index with which these and `REFERENCE_FLUX` become fluxes in the bands observed."""
@@ -86,6 +86,7 @@ def _numbers_at(population: Population, flux: np.ndarray, shares: np.ndarray) ->
     """
     overall = number_above(population, REFERENCE_FLUX / shares).mean()
     full = np.clip(np.nan_to_num(flux, nan=1.0), FAINTEST, BRIGHTEST)[:, None] / shares
+    full = np.maximum(full, population.flux_range[0] * FLUX_STEP)
     step = number_above(population, full / FLUX_STEP) - number_above(population, full * FLUX_STEP)
     local = np.maximum(step.mean(axis=1) / (2 * np.log(FLUX_STEP)), FEWEST)
     return np.where(np.isfinite(flux), local, overall)

@@ -13,6 +13,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 from scipy import fft
+from scipy.signal import fftconvolve
 
 from psseg.sky.diffuse import DiffuseSky
 from psseg.sky.geometry import TileGeometry
@@ -24,6 +25,7 @@ __all__ = [
     "HALF",
     "PHASES",
     "PsfTables",
+    "extended_stamp",
     "phases",
     "psf_tables",
     "render_diffuse",
@@ -101,13 +103,65 @@ def _kernels(
     return np.array(whole), np.array(rest)[_tables(psf, pixel_scale).narrow]
 
 
+@lru_cache(maxsize=8)
+def _mirrored_kernels(
+    psf: tuple[KingMixture, ...], pixel_scale: float, shape: tuple[int, int]
+) -> np.ndarray:
+    """Cosine transforms of the PSFs, (n_bands, n_y, n_x), made to keep all light.
+
+    With them a sky is convolved that goes on beyond the borders as its mirror image.
+    """
+    (n_y, n_x), kernels = shape, []
+    for king in psf:
+        image = np.zeros((2 * n_y, 2 * n_x))
+        image[1:, 1:] = king.kernel((2 * n_y - 1, 2 * n_x - 1), pixel_scale)
+        transform = fft.rfft2(fft.ifftshift(image)).real[:n_y, :n_x]
+        kernels.append((transform / transform[0, 0]).astype(np.float32))
+    return np.array(kernels)
+
+
 def psf_tables(survey: Survey) -> PsfTables:
     """Stamps of a survey's PSF; made once per process (about a second)."""
     return _tables(survey.instrument.psf, survey.pixel_scale)
 
 
+def extended_stamp(survey: Survey, radius: float, *, is_disc: bool) -> np.ndarray:
+    """Share of an extended source's light in the pixels about its centre.
+
+    Parameters
+    ----------
+    survey : Survey
+    radius : float
+        Of the disc, or 68 % of the Gaussian, pixels; rounded to 5 %.
+    is_disc : bool
+
+    Returns
+    -------
+    numpy.ndarray of float32, shape (n_bands, n, n)
+        Out to `HALF` and the radius from the centre, which is that of the middle pixel.
+    """
+    rounded = float(np.exp(np.rint(np.log(radius) / 0.05) * 0.05))
+    return _extended_stamp(survey.instrument.psf, survey.pixel_scale, rounded, is_disc)
+
+
+@lru_cache(maxsize=256)
+def _extended_stamp(
+    psf: tuple[KingMixture, ...], pixel_scale: float, radius: float, is_disc: bool
+) -> np.ndarray:
+    dx, dy = _shape_points(radius, is_disc)
+    reach = int(np.ceil(max(np.abs(dx).max(), np.abs(dy).max()))) + 1
+    side = 2 * reach + 1
+    index, weight = _on_grid(dx + reach, dy + reach, (side, side))
+    shape = np.bincount(index, weight / len(dx), side * side).reshape(side, side)
+    size = 2 * (HALF + int(np.ceil(radius)) + reach) + 1
+    stamps = [fftconvolve(king.kernel(size, pixel_scale), shape, mode="valid") for king in psf]
+    return np.maximum(stamps, 0).astype(np.float32)
+
+
 def render_diffuse(survey: Survey, geometry: TileGeometry, sky: DiffuseSky) -> np.ndarray:
     """Convolve a diffuse sky with the PSF.
+
+    Beyond the padded tile the sky goes on as its mirror image.
 
     Parameters
     ----------
@@ -120,14 +174,12 @@ def render_diffuse(survey: Survey, geometry: TileGeometry, sky: DiffuseSky) -> n
     numpy.ndarray, shape (n_bands, n_y, n_x)
         ph cm⁻² s⁻¹ per pixel of the padded tile.
     """
-    whole, _ = _kernels(survey.instrument.psf, survey.pixel_scale, geometry.padded_shape)
-    transforms = fft.rfft2(sky.templates)
+    kernels = _mirrored_kernels(survey.instrument.psf, survey.pixel_scale, geometry.padded_shape)
+    transforms = fft.dctn(sky.templates, axes=(1, 2))
     spectra = (sky.spectra * geometry.pixel_area).astype(np.float32)
     # Not tensordot: BLAS would start threads of its own beside the processes that share the work.
-    totals = np.einsum("tb,tyx->byx", spectra, transforms.view(np.float32)).view(np.complex64)
-    flux = fft.irfft2(totals * whole, s=geometry.padded_shape)
-    # The part of the PSF that reaches beyond the padded tile brings back as much as it takes.
-    flux /= whole[:, :1, :1].real
+    totals = np.einsum("tb,tyx->byx", spectra, transforms)
+    flux = fft.idctn(totals * kernels, axes=(1, 2))
     return np.maximum(flux * geometry.relative_area, 0)
 
 
@@ -135,6 +187,9 @@ def render_sources(
     survey: Survey, geometry: TileGeometry, sources: SourceList, exposure: np.ndarray
 ) -> np.ndarray:
     """Convolve the sources of a tile with the PSF.
+
+    Light that leaves the padded tile comes back in on the other side, in the place of that of
+    sources farther out.
 
     Parameters
     ----------
@@ -196,16 +251,10 @@ class _Deposits:
 
     def __init__(self, survey: Survey, shape: tuple[int, int], sources: SourceList) -> None:
         x, y, owner, weight = _spread(survey, sources)
-        x0, y0 = np.floor(x).astype(int), np.floor(y).astype(int)
-        fx, fy = x - x0, y - y0
-        corners = [(0, 0, (1 - fy) * (1 - fx)), (0, 1, (1 - fy) * fx)]
-        corners += [(1, 0, fy * (1 - fx)), (1, 1, fy * fx)]
         self._shape = shape
         self._owner = np.tile(owner, 4)
-        self._index = np.concatenate(
-            [((y0 + dy) % shape[0]) * shape[1] + (x0 + dx) % shape[1] for dy, dx, _ in corners]
-        )
-        self._weight = np.concatenate([share * weight for _, _, share in corners])
+        self._index, share = _on_grid(x, y, shape)
+        self._weight = share * np.tile(weight, 4)
 
     def images(self, values: np.ndarray) -> np.ndarray:
         """Lay down values of every source (n_sources, n_bands): (n_bands, n_y, n_x)."""
@@ -214,6 +263,16 @@ class _Deposits:
         for image, value in zip(images, values.T, strict=True):
             image[:] = np.bincount(self._index, self._weight * value[self._owner], n_y * n_x)
         return images.reshape(-1, n_y, n_x)
+
+
+def _on_grid(x: np.ndarray, y: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels that share each point, counted along the rows, and their shares: (4 * n_points,)."""
+    x0, y0 = np.floor(x).astype(int), np.floor(y).astype(int)
+    fx, fy = x - x0, y - y0
+    corners = [(0, 0, (1 - fy) * (1 - fx)), (0, 1, (1 - fy) * fx)]
+    corners += [(1, 0, fy * (1 - fx)), (1, 1, fy * fx)]
+    pixels = [((y0 + dy) % shape[0]) * shape[1] + (x0 + dx) % shape[1] for dy, dx, _ in corners]
+    return np.concatenate(pixels), np.concatenate([share for _, _, share in corners])
 
 
 def _spread(

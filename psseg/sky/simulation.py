@@ -24,13 +24,14 @@ __all__ = ["MIXES", "SimulatedTile", "add_noise", "detection_flux", "simulate_ti
 MIXES = ("physical", "balanced")
 
 GRADIENT = 0.004
-"""Largest relative change of the exposure per degree: 0.81 to 1.39 of its mean over 90° or so."""
+"""Largest relative change of the exposure per degree along each axis: the median on the sky in
+3FHL's exposure cube at 10 GeV is 0.0043; 5 % of the sky have more than 0.010."""
 
 DETECTED_INDEX = 2.2
 """Photon index of the point source whose detection flux is asked for."""
 
 LISTED_TS = 2.0
-"""Asimov TS from which a source is in the truth table."""
+"""Asimov TS from which a source is in the truth table; between 2 and 2.5 some are not looked at."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +126,7 @@ def simulate_tile(
     expected = background + render_sources(survey, geometry, sources, level) * exposure
     ts = asimov_ts(survey, sources, expected, background, exposure, present)
     class_map = draw_class_map(survey, sources, ts, geometry.padded_shape)
-    truth = _truth_table(survey, geometry, sources, ts, level)
+    truth = _truth_table(survey, geometry, sources, ts, exposure * present[:, None, None])
     expected, background, exposure = (
         np.ascontiguousarray(cube[:, *geometry.inner]) for cube in (expected, background, exposure)
     )
@@ -182,11 +183,23 @@ def _draw_exposure(
     instrument = survey.instrument
     drawn = np.exp(rng.uniform(*np.log(instrument.years)))
     level = instrument.band_exposure(drawn if years is None else years)
-    level = level * rng.uniform(*instrument.variation)
+    level = level * _drawn_variation(instrument.variation, rng)
     n_y, n_x = geometry.padded_shape
     slope_y, slope_x = rng.uniform(-GRADIENT, GRADIENT, 2) * geometry.pixel_scale
     plane = 1 + slope_y * (np.arange(n_y) - n_y / 2)[:, None] + slope_x * (np.arange(n_x) - n_x / 2)
     return (level[:, None, None] * plane).astype(np.float32)
+
+
+def _drawn_variation(limits: tuple[float, float], rng: np.random.Generator) -> float:
+    """Exposure over its mean: between its limits on the sky, and 1 on average.
+
+    With the LAT's limits the percentiles 5, 50 and 95 are 0.82, 0.97 and 1.26; those of 3FHL's
+    exposure cube at 10 GeV are 0.84, 0.98 and 1.31.
+    """
+    low, high = limits
+    if low == high:
+        return low
+    return low + (high - low) * rng.beta(1, (high - 1) / (1 - low))
 
 
 def detection_flux(
@@ -207,8 +220,9 @@ def detection_flux(
     Returns
     -------
     float
-        1-100 GeV, ph cm⁻² s⁻¹; 15 to 40 % too high, measured against `asimov_ts`, as the light is
-        averaged over groups of 25 pixels.
+        1-100 GeV, ph cm⁻² s⁻¹; 11 to 56 % too high with all bands and up to twice as high without
+        the lower ones, measured against `asimov_ts`, as the light is averaged over groups of 25
+        pixels.
     """
     edges = survey.energy_edges
     photons = edges[:-1] ** (1 - DETECTED_INDEX) - edges[1:] ** (1 - DETECTED_INDEX)
@@ -246,7 +260,7 @@ def _truth_table(
     ts: np.ndarray,
     exposure: np.ndarray,
 ) -> QTable:
-    """List the sources on the tile with at least `LISTED_TS`; exposure per band (n_bands,)."""
+    """List the sources on the tile with at least `LISTED_TS`; exposure of the padded tile."""
     x, y = sources.x - geometry.margin, sources.y - geometry.margin
     n_y, n_x = geometry.shape
     inside = (x > -0.5) & (x < n_x - 0.5) & (y > -0.5) & (y < n_y - 0.5)
@@ -256,7 +270,8 @@ def _truth_table(
     glon, glat = geometry.wcs.wcs_pix2world(x, y, 0)
     ra, dec = _to_icrs(glon, glat)
     populations = [survey.populations[i] for i in found.population]
-    counts = found.band_flux * exposure
+    at = np.rint(found.y).astype(int), np.rint(found.x).astype(int)
+    counts = found.band_flux * exposure[:, *at].T
     return QTable(
         {
             "Source_Name": np.array([f"SIM {i + 1:04d}" for i in range(len(found))], dtype="U16"),

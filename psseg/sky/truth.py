@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from psseg.sky.rendering import HALF, PHASES, PsfTables, phases, psf_tables
+from psseg.sky.rendering import HALF, PHASES, PsfTables, extended_stamp, phases, psf_tables
 from psseg.sky.sources import SourceList
 from psseg.survey.classes import IGNORED, SourceClass
 from psseg.survey.survey import Survey
@@ -26,8 +26,8 @@ def asimov_ts(
     """Test statistic each source would have on noiseless data, everything else being known.
 
     ``TS = 2 Σ [(s + b) ln(1 + s/b) - s]`` over bands and pixels (Cowan et al. 2011, Eur. Phys. J.
-    C 71, 1554, eq. 97), with the neighbours in b; within ±1.25° of the source. An extended source
-    is spread over its disc as if it were flat.
+    C 71, 1554, eq. 97), with the neighbours in b; within ±1.25° of the source, or of its edge if it
+    is extended.
 
     Parameters
     ----------
@@ -52,12 +52,11 @@ def asimov_ts(
     counts = sources.band_flux[near].T * exposure[:, row, column] * present[:, None]
     hopeful = _quick_ts(tables, counts, background[:, row, column]) > HOPELESS_TS
     found = near[hopeful]
-    radii = (sources.radius[found] / survey.pixel_scale).tolist()
     places = zip(row[hopeful].tolist(), column[hopeful].tolist(), strict=True)
-    at = zip(phases(sources.y[found]), phases(sources.x[found]), strict=True)
+    own = counts.T[hopeful].astype(expected.dtype)
     ts[found] = [
-        _source_ts(tables, *source, expected)
-        for source in zip(places, at, radii, counts.T[hopeful].astype(expected.dtype), strict=True)
+        _source_ts(_stamp(survey, tables, sources, number), place, light, expected, background)
+        for number, place, light in zip(found.tolist(), places, own, strict=True)
     ]
     return ts
 
@@ -91,30 +90,31 @@ def _ts_terms(signal: np.ndarray, level: np.ndarray) -> np.ndarray:
     return (signal + level) * np.log1p(signal / level) - signal
 
 
+def _stamp(survey: Survey, tables: PsfTables, sources: SourceList, number: int) -> np.ndarray:
+    """Share of a source's light in the pixels about it, (n_bands, n, n)."""
+    if sources.radius[number]:
+        radius = sources.radius[number] / survey.pixel_scale
+        return extended_stamp(survey, radius, is_disc=bool(sources.is_disc[number]))
+    return tables.stamps[phases(sources.y[number]), phases(sources.x[number])]
+
+
 def _source_ts(
-    tables: PsfTables,
+    stamp: np.ndarray,
     pixel: tuple[int, int],
-    phase: tuple[int, int],
-    radius: float,
     counts: np.ndarray,
     expected: np.ndarray,
+    background: np.ndarray,
 ) -> float:
     """TS of a single source with its expected counts (n_bands,), in a window about it."""
     (row, column), (n_y, n_x) = pixel, expected.shape[1:]
-    half = min(HALF + int(np.ceil(radius)), row, column, n_y - 1 - row, n_x - 1 - column)
+    middle = stamp.shape[-1] // 2
+    half = min(middle, row, column, n_y - 1 - row, n_x - 1 - column)
+    inner = slice(middle - half, middle + half + 1)
     rows, columns = slice(row - half, row + half + 1), slice(column - half, column + half + 1)
-    window = expected[:, rows, columns]
-    shares = _disc_shares(tables, radius, half) if radius else tables.stamps[phase]
-    signal = shares.astype(window.dtype, copy=False) * counts[:, None, None]
-    return 2 * float(_ts_terms(signal, np.maximum(window - signal, 0.02 * window)).sum())
-
-
-def _disc_shares(tables: PsfTables, radius: float, half: int) -> np.ndarray:
-    """Flat disc, wider than the PSF by the source's radius (pixels), added in quadrature."""
-    widened = np.hypot(tables.radii, radius)
-    offset = np.arange(-half, half + 1)
-    disc = np.hypot(offset[:, None], offset) <= widened[:, None, None]
-    return disc / np.maximum(np.pi * widened**2, 1)[:, None, None]
+    signal = stamp[:, inner, inner] * counts[:, None, None]
+    # Sub-pixel positions and radii are rounded: others' light is the diffuse emission at least.
+    others = np.maximum(expected[:, rows, columns] - signal, background[:, rows, columns])
+    return 2 * float(_ts_terms(signal, others).sum())
 
 
 def draw_class_map(
@@ -123,8 +123,8 @@ def draw_class_map(
     """Class of every pixel of the padded tile.
 
     A source is drawn where it is the nearest of all, in units of its width: on a disc for a point,
-    on its own extent for an extended one. Brightness does not matter: a faint source beside a
-    bright one has its own disc, if it is detectable there. Sources that are neither invisible nor
+    on its own extent for an extended one. Above the detectable TS brightness does not matter: a
+    faint source beside a bright one has its own disc. Sources that are neither invisible nor
     detectable, and those whose class is not known, are ignored.
 
     Parameters

@@ -179,8 +179,9 @@ class CountsInstrument:
         Shortest and longest observation that is simulated. The default spans the LAT's catalogues,
         from 1FGL (11 months) on, and leaves room for the years to come.
     variation : tuple of float
-        Lowest and highest exposure on the sky over its mean. The default is measured on the
-        exposure cube of 3FHL (seven years) at 10 GeV: 2.54e11 and 4.34e11 over 3.12e11 cm2 s.
+        Lowest and highest exposure on the sky over its mean, on both sides of 1. The default is
+        measured on the exposure cube of 3FHL (seven years) at 10 GeV: 2.54e11 and 4.34e11 over
+        3.12e11 cm2 s.
     """
 
     psf: tuple[KingMixture, ...]
@@ -205,6 +206,9 @@ class CountsInstrument:
         _check_above("exposure_per_year", self.exposure_per_year, lowest=0)
         for name in ("years", "variation"):
             object.__setattr__(self, name, _positive_range(name, getattr(self, name)))
+        low, high = self.variation
+        if not (low < 1 < high or low == high == 1):
+            raise PssegError(f"variation must lie on both sides of 1, not {self.variation}")
 
     @classmethod
     def from_table(cls, table: Any, *, where: str = "survey") -> CountsInstrument:

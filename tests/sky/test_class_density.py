@@ -42,6 +42,12 @@ def test_priors_where_there_is_no_flux():
     assert with_gaps[0] == pytest.approx(class_density(SURVEY, **where)[0])
 
 
+def test_below_the_faintest_of_a_population_its_density_stays():
+    where = {"glon": np.full(3, 30.0), "glat": np.full(3, 0.5)}
+    density = class_density(SURVEY, flux=np.array([1.3e-10, 8e-11, 4e-11]), **where)
+    assert np.all(density[1:, 2] > 0.7 * density[0, 2])
+
+
 @given(glon=st.floats(0, 360), glat=st.floats(-90, 90), log_flux=st.floats(-14, -4))
 def test_no_class_is_ever_impossible(glon, glat, log_flux):
     where = {"glon": np.array([glon]), "glat": np.array([glat])}

@@ -13,6 +13,7 @@ from psseg.sky.rendering import (
     FAINT,
     HALF,
     PHASES,
+    extended_stamp,
     phases,
     psf_tables,
     render_diffuse,
@@ -279,3 +280,24 @@ def test_a_point_of_diffuse_emission_is_a_psf():
     expected = light * (np.arange(1.0, N + 1) * GEOMETRY.pixel_area)[:, None, None]
     ratio = flux[:, 96, 90:103] / expected[:, 96, 90:103]
     assert ratio == pytest.approx(1, rel=0.01)  # but for what the border cuts off
+
+
+def test_a_ridge_at_one_border_does_not_show_at_the_other():
+    ridge = np.ones((192, 192))
+    ridge[:4] = 100
+    flux = render_diffuse(SURVEY, GEOMETRY, diffuse(ridge))
+    far = flux[:, -10:] / (GEOMETRY.relative_area[-10:] * GEOMETRY.pixel_area)
+    assert far / np.arange(1.0, N + 1)[:, None, None] == pytest.approx(1, abs=0.01)
+
+
+@pytest.mark.parametrize(("radius", "is_disc"), [(1.2, True), (6.0, True), (6.0, False)])
+def test_a_stamp_of_an_extended_source_is_its_rendered_light(radius, is_disc):
+    stamp = extended_stamp(SURVEY, radius, is_disc=is_disc)
+    half = stamp.shape[-1] // 2
+    image = render(points(96.0, 96.0, radius=radius / 10, is_disc=is_disc), bright=False)
+    rendered = image[:, 96 - half : 97 + half, 96 - half : 97 + half]
+    y, x = np.mgrid[-half : half + 1, -half : half + 1]
+    for reach in (radius, radius + 5, half):
+        inside = np.hypot(x, y) <= reach
+        held = [image[:, inside].sum(axis=1) for image in (stamp, rendered)]
+        assert held[0] == pytest.approx(held[1], rel=0.05)

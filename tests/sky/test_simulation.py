@@ -83,6 +83,17 @@ def test_exposure_is_that_of_the_years(simulated):
     assert 0 < np.ptp(relative[0]) < 0.15
 
 
+def test_exposure_is_that_of_the_years_on_average():
+    rng = np.random.default_rng(4)
+    tiles = [
+        simulate_tile(SURVEY, rng=rng, shape=(8, 8), center=PLACE, years=10.0) for _ in range(150)
+    ]
+    level = np.array([t.tile.exposure[0].mean() for t in tiles])
+    level /= SURVEY.instrument.band_exposure(10.0)[0]
+    assert level.mean() == pytest.approx(1, abs=0.04)
+    assert level.std() == pytest.approx(0.13, abs=0.03)  # 3FHL's exposure cube: 0.132
+
+
 def test_years_are_drawn_from_the_surveys_range():
     rng = np.random.default_rng(4)
     tiles = [simulate_tile(SURVEY, rng=rng, shape=(16, 16), center=PLACE) for _ in range(20)]

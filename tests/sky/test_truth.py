@@ -143,12 +143,37 @@ def test_no_sources():
     assert len(ts_of(sources())) == 0
 
 
-def test_an_extended_source_is_harder_to_see_than_a_point():
-    point, wide = sources((MIDDLE, MIDDLE)), sources((MIDDLE, MIDDLE), radius=1.0)
-    geometry = TileGeometry(glon=0, glat=50, shape=(1, 1), pixel_scale=0.1, margin=31)
+@pytest.mark.parametrize("is_disc", [True, False])
+@pytest.mark.parametrize("radius", [0.12, 0.6, 1.3])
+def test_ts_of_an_extended_source_is_that_of_its_light(radius, is_disc):
+    geometry = TileGeometry(glon=0, glat=50, shape=(65, 65), pixel_scale=0.1)
+    wide = replace(sources((64.0, 64.0), scale=2.0, radius=radius), is_disc=np.full(1, is_disc))
     image = render_sources(SURVEY, geometry, wide, np.ones(N))
-    image = np.pad(image, ((0, 0), (1, 0), (1, 0)))
-    assert 20 < ts_of(wide, expected=flat() + image)[0] < 0.5 * ts_of(point)[0]
+    level = np.broadcast_to(LEVEL[:, None, None], image.shape)
+    half = HALF + int(np.ceil(radius / 0.1))
+    near = (slice(None), *[slice(64 - half, 65 + half)] * 2)
+    s, b = image[near].astype(float), level[near]
+    found = asimov_ts(SURVEY, wide, image + level, level, np.ones(image.shape), ALL)
+    assert found == pytest.approx(2 * ((s + b) * np.log1p(s / b) - s).sum(), rel=0.03)
+
+
+def test_a_neighbour_is_not_taken_for_less_than_the_diffuse_emission():
+    # Rounded to 5 %, a radius may leave less light at the rim than the diffuse emission has.
+    geometry = TileGeometry(glon=0, glat=50, shape=(65, 65), pixel_scale=0.1)
+    wide = [sources((64.0, 64.0), scale=50.0, radius=radius) for radius in (0.60, 0.61, 0.62)]
+    level = np.broadcast_to(LEVEL[:, None, None], (N, *geometry.padded_shape))
+    ts = [
+        asimov_ts(
+            SURVEY,
+            one,
+            render_sources(SURVEY, geometry, one, np.ones(N)) + level,
+            level,
+            np.ones(level.shape),
+            ALL,
+        )[0]
+        for one in wide
+    ]
+    assert np.all(np.abs(np.diff(np.log(ts))) < 0.03)
 
 
 # --- what each pixel is ----------------------------------------------------------------------

@@ -185,6 +185,7 @@ def test_instrument_cannot_be_changed():
         ({"relative_exposure": [[1, 2], 1]}, "relative_exposure must be numbers"),
         ({"years": [5, 1]}, "years must be two positive numbers in rising order"),
         ({"variation": 1.0}, "variation in .* must be a list of 2 numbers"),
+        ({"variation": [1.1, 1.4]}, "variation must lie on both sides of 1"),
         ({"variation": ["low", "high"]}, "variation in .* must be a list of 2 numbers"),
         ({"psf": PSF_TABLE}, r"psf must be \[\[instrument.psf\]\] tables"),
         ({"psf": [PSF_TABLE, {}]}, "missing key 'core_fraction' in .* number 2"),
