@@ -53,6 +53,9 @@ NEAR_ENOUGH = 0.5
 NO_STEP = 0.03
 """Pixels; a source that moves by no more than this has arrived, however bright it is."""
 
+FOLLOW = 2.0
+"""Deg; while sources move, the counts of others this close follow, and the rest are held."""
+
 MOVES_TOGETHER = 2
 """After this many moves, sources that have arrived are left where they are."""
 
@@ -187,17 +190,24 @@ def fit_scene(
         if not moving.any():
             break
         movers = np.flatnonzero(moving)
-        designs = footprints.matrices(scene)
+        near = np.flatnonzero(_near(sources, movers))
+        some, drawn = sources.rows(near), footprints.rows(near)
+        designs = drawn.matrices(scene)
+        held = np.setdiff1d(np.arange(len(sources)), near)
+        under = background + _added(scene, sources.rows(held), footprints.rows(held))
         bands = _fit_bands(
-            scene, sources, background, designs, nodes=level[:, :0], n_steps=STEPS_BETWEEN_MOVES
+            scene, some, under, designs, nodes=level[:, :0], n_steps=STEPS_BETWEEN_MOVES
         )
-        sources = _taken_over(sources, bands)
-        counts, _ = _measured(sources, bands, [band.information for band in bands])
-        again = movers if turn else np.arange(len(sources))
-        smooth_counts[again] = spectrum(counts.rows(again), again)
-        smooth, expected = _smoothed(sources, designs, _expected(bands), smooth_counts)
-        step, spread = position_step(
-            scene, smooth, start, footprints, designs, expected, position_prior, moving=movers
+        some = _taken_over(some, bands)
+        sources = _replaced(sources, near, some.amplitude)
+        own = np.searchsorted(near, movers)
+        again = own if turn else np.arange(len(near))
+        counts, _ = _measured(some, bands, [band.information for band in bands])
+        smooth_counts[near[again]] = spectrum(counts.rows(again), near[again])
+        smooth, expected = _smoothed(some, designs, _expected(bands), smooth_counts[near])
+        step, spread = np.zeros((2, len(sources))), np.zeros((len(sources), 2, 2))
+        step[:, near], spread[near] = position_step(
+            scene, smooth, start.rows(near), drawn, designs, expected, position_prior, moving=own
         )
         damping = np.where((step * previous).sum(axis=0) < 0, damping / 2, damping)
         step = shortened(step * damping)
@@ -249,6 +259,30 @@ def _levelled(scene: Scene, sources: Sources, footprints: Footprints) -> tuple[S
     level = np.zeros((scene.n_bands, scene.nodes.shape[1]))
     bands = _fit_bands(scene, sources, flat, designs, nodes=level, n_steps=STEPS_BETWEEN_MOVES)
     return _taken_over(sources, bands), _nodes(bands, len(sources))
+
+
+def _replaced(sources: Sources, rows: NDArray[np.intp], amplitude: Floats) -> Sources:
+    """Give some of the sources other counts, (n_bands, n_rows)."""
+    everyone = sources.amplitude.copy()
+    everyone[:, rows] = amplitude
+    return replace(sources, amplitude=everyone)
+
+
+def _near(sources: Sources, movers: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Tell which sources are so close to some that their counts follow those."""
+    scale = np.sqrt(np.abs(np.linalg.det(sources.jacobian)))[:, None]
+    apart = np.hypot(sources.x[:, None] - sources.x[movers], sources.y[:, None] - sources.y[movers])
+    return (apart * scale < FOLLOW).any(axis=1)
+
+
+def _added(scene: Scene, sources: Sources, footprints: Footprints) -> Floats:
+    """Give what sources add, (n_bands, n_pixels)."""
+    return np.array(
+        [
+            design @ own
+            for design, own in zip(footprints.matrices(scene), sources.amplitude, strict=True)
+        ]
+    )
 
 
 def _corrected(scene: Scene, level: Floats) -> Floats:

@@ -57,6 +57,11 @@ class Footprints:
     radii: NDArray[np.int_]
     columns: tuple[tuple[_Column, ...], ...]
 
+    def rows(self, chosen: NDArray[np.intp]) -> Footprints:
+        """Give some of the sources, in any order."""
+        columns = tuple(self.columns[k] for k in chosen.tolist())
+        return Footprints(radii=self.radii[chosen], columns=columns)
+
     def redrawn(self, scene: Scene, sources: Sources, moved: NDArray[np.intp]) -> Footprints:
         """Draw some sources where they are now; each is followed as far as before.
 
@@ -151,22 +156,25 @@ def _columns(
     """Cut a stamp (n_y, n_x, n_bands) about a pixel at each band's radius."""
     shape = scene.valid.shape
     rows, columns = window_about(shape, pixel, int(radii.max()))
-    valid = scene.valid[rows, columns]
     number = np.add.outer(
         np.arange(rows.start, rows.stop, dtype=np.int32) * shape[1],
         np.arange(columns.start, columns.stop, dtype=np.int32),
     )
+    valid = scene.valid[rows, columns]
     blank = not valid.all()
-    cut = []
-    for band, radius in enumerate(radii.tolist()):
+    inside = {}
+    for radius in set(radii.tolist()):
         high, wide = window_about(shape, pixel, radius)
         inner = (
             slice(high.start - rows.start, high.stop - rows.start),
             slice(wide.start - columns.start, wide.stop - columns.start),
         )
-        pixels, values = number[inner].ravel(), stamp[(*inner, band)].ravel()
         keep = valid[inner].ravel() if blank else slice(None)
-        cut.append(_Column(pixels=pixels[keep], values=values[keep]))
+        inside[radius] = inner, keep, number[inner].ravel()[keep]
+    cut = []
+    for band, radius in enumerate(radii.tolist()):
+        inner, keep, pixels = inside[radius]
+        cut.append(_Column(pixels=pixels, values=stamp[(*inner, band)].ravel()[keep]))
     return tuple(cut)
 
 

@@ -8,6 +8,7 @@ a line search always arrive.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,13 +101,16 @@ def fit_band(
     expected = background + design @ parameters
     value = _log_likelihood(counts, expected, prior, parameters)
     by_row = csr_array(design)
+    held = np.zeros(0, dtype=bool)
     for turn in range(n_steps):
         if turn % STEPS_BY_ONE_MATRIX == 0:
-            matrix = _with_prior(information(design, by_row, expected), prior)
+            matrix, held = _with_prior(information(design, by_row, expected), prior), held[:0]
         score = _score(counts, expected, design, prior, parameters)
         free = ~((parameters <= lower) & (score <= 0)) & ~((parameters >= upper) & (score >= 0))
         step = np.zeros_like(parameters)
-        step[free] = solve_symmetric(matrix[np.ix_(free, free)], score[free])
+        if not np.array_equal(free, held):
+            solve, held = _solver(matrix[np.ix_(free, free)]), free
+        step[free] = solve(score[free])
         size = 1.0
         while True:
             trial = np.clip(parameters + size * step, lower, upper)
@@ -221,13 +225,22 @@ def solve_symmetric(matrix: Floats, right: Floats) -> Floats:
     -------
     ndarray, of the shape of `right`
     """
+    return _solver(matrix)(right)
+
+
+def _solver(matrix: Floats) -> Callable[[Floats], Floats]:
+    """Factorise a matrix once, to solve by it as `solve_symmetric` does."""
     diagonal = np.diagonal(matrix)
     scale = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
     scaled = matrix * scale * scale[:, None]
     scaled.flat[:: len(matrix) + 1] += RIDGE
-    columns = scale.reshape(-1, *([1] * (right.ndim - 1)))
     factor = cho_factor(scaled, overwrite_a=True, check_finite=False)
-    return columns * cho_solve(factor, columns * right, overwrite_b=True, check_finite=False)
+
+    def solve(right: Floats) -> Floats:
+        columns = scale.reshape(-1, *([1] * (right.ndim - 1)))
+        return columns * cho_solve(factor, columns * right, overwrite_b=True, check_finite=False)
+
+    return solve
 
 
 def _with_prior(matrix: Floats, prior: Floats) -> Floats:

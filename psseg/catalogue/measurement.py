@@ -124,7 +124,7 @@ def measure_counts(
     measured = measured.rows(np.flatnonzero(np.isin(labels, segments.labels)))
     table = QTable({"SEGMENT": np.asarray(segments.labels, dtype=np.int32)})
     table["N_PIXELS"] = np.asarray(segments.areas, dtype=np.int32)
-    table["SOURCE_SCORE"] = segment_scores(source, segments)
+    table["SOURCE_SCORE"] = _scores(segment_scores(source, segments), measured)
     _add_positions(table, tile, measured)
     _add_counts(table, tile, measured)
     _add_fluxes(table, tile, survey, measured)
@@ -133,6 +133,13 @@ def measure_counts(
         tile, background, segments, survey, measured, unlike_training=unlike_training
     )
     return table, segments
+
+
+def _scores(scores: Floats, measured: Measured) -> Floats:
+    """Give the first source of each segment, which may lie beside it, the highest score there."""
+    highest = np.zeros(int(measured.segment.max(initial=-1)) + 1)
+    np.maximum.at(highest, measured.segment, scores)
+    return np.where(measured.added, scores, highest[measured.segment])
 
 
 def _check(

@@ -70,11 +70,10 @@ def position_step(
     moves = displacement_matrix(scene, sources, footprints.radii, moving)
     for counts, design, total, move in zip(scene.counts, designs, expected, moves, strict=True):
         score = score + move.T @ (counts.ravel() / total - 1)
-        both = csc_array(hstack([design, move]))
-        joint = information(both, csr_array(both), total)
-        among, mixed = joint[:n_sources, :n_sources], joint[n_sources:, :n_sources]
-        matrix = matrix + joint[n_sources:, n_sources:]
-        matrix = matrix - mixed @ solve_symmetric(among, mixed.T)
+        among = information(design, csr_array(design), total)
+        joint = information(move, csr_array(hstack([design, move])), total)
+        mixed, own = joint[:, :n_sources], joint[:, n_sources:]
+        matrix = matrix + own - mixed @ solve_symmetric(among, mixed.T)
     spread = solve_symmetric(matrix, np.eye(2 * n))
     step, covariances = np.zeros((2, n_sources)), np.zeros((n_sources, 2, 2))
     step[:, moving] = (spread @ score).reshape(2, n)

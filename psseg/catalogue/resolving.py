@@ -194,10 +194,17 @@ def _leashes(block: Block, sources: Sources, segment: NDArray[np.intp]) -> Float
 
 
 def _stands_out(block: Block, found: Resolved) -> Floats:
-    """Give the TS of each source that no level of its surroundings can explain."""
-    fit = found.fit
+    """Give the TS that no level of its surroundings explains, where a segment has several sources.
+
+    Of the others, which stay in any case, the TS.
+    """
+    ts = found.fit.ts.copy()
+    several = np.flatnonzero(np.isin(found.segment, found.segment[found.added]))
     shares = power_law_shares(block.exposure.mean(axis=0), block.bands)
-    return np.minimum(fit.ts, point_significance(block.scene, fit.expected, fit.sources, shares))
+    points = found.fit.sources.rows(several)
+    alone = point_significance(block.scene, found.fit.expected, points, shares)
+    ts[several] = np.minimum(ts[several], alone)
+    return ts
 
 
 def _ordered(block: Block, found: Resolved) -> Resolved:

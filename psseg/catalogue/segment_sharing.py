@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
 from psseg.catalogue.segment_map import SegmentMap, list_segments
+from psseg.tiles.places import nearest_pixels
 
 __all__ = ["segment_territory", "shared_segments"]
 
@@ -47,7 +48,8 @@ def shared_segments(
 ) -> tuple[SegmentMap, NDArray[np.intp]]:
     """Share segments that hold several sources among these.
 
-    Pixels of such a segment, and free ones around its added sources, go to the nearest source.
+    Pixels of such a segment, and free ones around those of its sources that are added or lie beside
+    it, go to the nearest source. The first one, which is the surest, has its own pixel in any case.
 
     Parameters
     ----------
@@ -69,13 +71,44 @@ def shared_segments(
     """
     n = segments.n_labels
     labels = np.concatenate([segments.labels, segments.max_label + 1 + np.arange(len(x) - n)])
-    rows, columns = np.indices(segments.shape)
-    label = segments.data
-    shared = label.copy()
+    shared = segments.data
     for place in np.unique(segment[n:]):
         members = np.flatnonzero(segment == place)
-        distance = np.hypot(columns - x[members, None, None], rows - y[members, None, None])
-        around = (shared == 0) & (distance[1:] <= radius).any(axis=0)
-        own = around | (label == labels[place])
-        shared[own] = labels[members][np.argmin(distance[:, own], axis=0)]
+        rows, columns = np.divmod(segments.index[segments.label == labels[place]], shared.shape[1])
+        box = tuple(
+            slice(
+                max(int(min(own.min(), at.min()) - radius), 0),
+                int(max(own.max(), at.max()) + radius) + 2,
+            )
+            for own, at in ((rows, y[members]), (columns, x[members]))
+        )
+        _share(
+            shared[box],
+            labels[members],
+            x=x[members] - box[1].start,
+            y=y[members] - box[0].start,
+            radius=radius,
+        )
     return list_segments(shared), labels
+
+
+def _share(
+    shared: NDArray[np.int32],
+    labels: NDArray[np.integer],
+    *,
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    radius: float,
+) -> None:
+    """Share one segment, that of the first label, among its sources: in place."""
+    rows, columns = np.indices(shared.shape)
+    distance = np.hypot(columns - x[:, None, None], rows - y[:, None, None])
+    own = shared == labels[0]
+    at = nearest_pixels(x, y, shared.shape)
+    beside = ~own[at]
+    beside[1:] = True
+    own |= (shared == 0) & (distance[beside] <= radius).any(axis=0)
+    shared[own] = labels[np.argmin(distance[:, own], axis=0)]
+    first = at[0][0], at[1][0]
+    if np.count_nonzero(shared == shared[first]) > 1:
+        shared[first] = labels[0]

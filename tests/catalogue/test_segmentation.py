@@ -162,6 +162,35 @@ def test_a_source_without_a_pixel_of_its_own_has_no_label():
     assert after.labels.tolist() == [3, 5]
 
 
+def test_the_surest_source_beside_its_segment_keeps_a_pixel():
+    data = np.zeros((40, 40), dtype=int)
+    data[19:22, 19:22] = 1
+    for surest in ((22.9, 20.0), (20.4, 20.0), (23.0, 23.0)):
+        x, y = np.array([surest, (19.5, 20.0)]).T
+        after, labels = shared_segments(
+            list_segments(data), x=x, y=y, segment=np.array([0, 0]), radius=1.5
+        )
+        assert labels.tolist() == after.labels.tolist() == [1, 2]
+        assert after.data[round(surest[1]), round(surest[0])] == 1
+
+
+def test_of_two_sources_in_one_pixel_the_surest_stays():
+    place = {"x": np.array([3.0, 16.3, 16.0]), "y": np.array([4.0, 5.0, 5.0])}
+    after, _ = shared_segments(two_segments(), **place, segment=np.array([0, 1, 1]), radius=1.5)
+    assert after.data[5, 16] == 5
+
+
+def test_a_stray_source_leaves_a_neighbour_its_only_pixel():
+    data = np.zeros((40, 40), dtype=int)
+    data[19:22, 19:22], data[20, 24] = 1, 2
+    places = {"x": np.array([24.2, 24.0, 19.5]), "y": np.array([20.0, 20.0, 20.0])}
+    after, labels = shared_segments(
+        list_segments(data), **places, segment=np.array([0, 1, 0]), radius=1.5
+    )
+    assert after.labels.tolist() == labels.tolist() == [1, 2, 3]
+    assert after.data[20, 24] == 2
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_sources_far_apart_are_found_as_if_the_whole_map_were_worked_out(seed, monkeypatch):
     rng = np.random.default_rng(seed)
