@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 
 from psseg.catalogue.extension import best_shapes
 from psseg.catalogue.fit_settings import FitSettings
-from psseg.catalogue.fitting import SceneFit, fit_scene, starting_sources
+from psseg.catalogue.fitting import SceneFit, fit_scene
 from psseg.catalogue.residuals import (
     excess_peaks,
     excess_significance,
     point_significance,
     power_law_shares,
 )
-from psseg.catalogue.scene import Scene, Sources
+from psseg.catalogue.scene import Scene, Sources, starting_sources
 from psseg.catalogue.spectra import BandCounts, fit_spectra
 
 __all__ = ["Block", "Resolved", "fit_block"]

@@ -22,6 +22,7 @@ __all__ = [
     "background_nodes",
     "cutout",
     "scaled",
+    "starting_sources",
     "window_about",
     "with_nodes",
 ]
@@ -174,6 +175,40 @@ def cutout(
     window = window_about(scene.valid.shape, sources.pixel(number), half_width)
     dy, dx = (np.arange(cut.start, cut.stop, dtype=float) for cut in window)
     return window, dx - sources.x[number], dy - sources.y[number]
+
+
+def starting_sources(scene: Scene, *, x: Floats, y: Floats, jacobian: Floats) -> Sources:
+    """Begin with point sources of the counts above the background around them.
+
+    Parameters
+    ----------
+    scene : Scene
+        The sky.
+    x, y : ndarray (n_sources,)
+        Positions, pixels.
+    jacobian : ndarray (n_sources, 2, 2)
+        Sky displacement per pixel, deg.
+
+    Returns
+    -------
+    Sources
+    """
+    n_sources = len(x)
+    sources = Sources(
+        x=x,
+        y=y,
+        amplitude=np.ones((scene.n_bands, n_sources)),
+        shape=np.zeros(n_sources, dtype=np.intp),
+        jacobian=jacobian,
+    )
+    for k in range(n_sources):
+        window, dx, dy = cutout(scene, sources, k, 3)
+        share = scene.templates[0].fractions(dx, dy, jacobian[k])
+        around = (slice(None), *window)
+        excess = (scene.counts[around] - scene.background[around]) * scene.valid[window]
+        inside = (share * scene.valid[window][..., None]).sum(axis=(0, 1))
+        sources.amplitude[:, k] = np.maximum(excess.sum(axis=(1, 2)) / np.maximum(inside, 0.05), 1)
+    return sources
 
 
 def window_about(

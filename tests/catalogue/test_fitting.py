@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from psseg.catalogue import fitting
-from psseg.catalogue.fitting import fit_scene, starting_sources
+from psseg.catalogue.fitting import fit_scene
 from psseg.catalogue.footprints import draw_footprints
-from psseg.catalogue.scene import Scene, background_nodes
+from psseg.catalogue.scene import Scene, background_nodes, starting_sources
 from psseg.catalogue.spectra import fit_spectra
 from psseg.catalogue.templates import point_template
 from psseg.survey.survey import load_survey
