@@ -18,8 +18,21 @@ from psseg.options import FILE, folder_option, overwrite_option
 
 __all__ = ["compare", "crossmatch"]
 
-POSITIVE = click.FloatRange(min=0, min_open=True)
-SHARE = click.FloatRange(min=0, max=1, min_open=True, max_open=True)
+
+class FiniteRange(click.FloatRange):
+    """Numbers in a range; infinity and not-a-number lie in none."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        """Refuse what is not finite."""
+        number = super().convert(value, param, ctx)
+        if not isfinite(number):
+            self.fail(f"{value!r} is no finite number.", param, ctx)
+        return number
+
+
+POSITIVE = FiniteRange(min=0, min_open=True)
+SHARE = FiniteRange(min=0, max=1, min_open=True, max_open=True)
+KeyValues = Sequence[tuple[str, str]]
 SETTINGS = (
     *("ra", "dec", "error", "confidence", "missing", "unit", "error-unit", "class", "flux"),
 )
@@ -54,7 +67,7 @@ def column_options(function: Any) -> Any:
 
 
 systematic_option = click.option(
-    "--systematic", type=click.FloatRange(min=0), default=0.0, metavar="ARCSEC",
+    "--systematic", type=FiniteRange(min=0), default=0.0, metavar="ARCSEC",
     help="Error of one frame against the other, added in quadrature.",
 )  # fmt: skip
 
@@ -111,6 +124,8 @@ def crossmatch(
     join: str,
     method: str | None,
     overwrite: bool,
+    cat_settings: KeyValues,
+    ref_settings: KeyValues,
     **options: Any,
 ) -> None:
     """Match the sources of CAT with one or more reference catalogues.
@@ -129,6 +144,7 @@ def crossmatch(
     """
     from psseg.crossmatch import MatchOptions, joined
     from psseg.crossmatch import crossmatch as match
+    from psseg.crossmatch.chance import chance_text
     from psseg.crossmatch.joins import match_header
     from psseg.crossmatch.table_files import check_ending, table_writer
     from psseg.products import check_writable, write_together
@@ -138,8 +154,8 @@ def crossmatch(
     if len(refs) > 1 and join not in ("best", "left"):
         raise click.UsageError(f"--join {join} is for one REF; with several use best or left")
     chosen = method or ("radius" if options["radius"] else "bayes")
-    left, rights = _read(cat, refs, options)
     settings = MatchOptions(method=chosen, **options)
+    left, rights = _read(cat, refs, cat_settings, ref_settings)
     matches = [match(left, right, settings) for right in rights]
     table = joined(matches, join)
     header = match_header(matches, join, command=command_line())
@@ -147,7 +163,7 @@ def crossmatch(
     for found in matches:
         console.say(
             f"{found.right.label}: {found.n_matched} of {len(left)} matched, "
-            f"{_number(found.n_chance)} expected by chance"
+            f"{chance_text(found.n_chance)}"
         )
     console.say(f"{len(table)} rows: {output}")
 
@@ -171,7 +187,9 @@ def compare(
     output: Path,
     everywhere: bool,
     overwrite: bool,
-    **options: Any,
+    systematic: float,
+    cat_settings: KeyValues,
+    ref_settings: KeyValues,
 ) -> None:
     """Compare CAT with a reference of the same sky: completeness, purity, offsets, fluxes, classes.
 
@@ -190,26 +208,24 @@ def compare(
 
     paths = comparison_paths(cat, ref, output)
     check_writable(paths.values(), overwrite=overwrite)
-    left, (right,) = _read(cat, (ref,), options)
-    found = compare_catalogues(left, right, everywhere=everywhere, **options)
+    left, (right,) = _read(cat, (ref,), cat_settings, ref_settings)
+    found = compare_catalogues(left, right, systematic=systematic, everywhere=everywhere)
     write_together(comparison_writers(found, paths, command=command_line()))
     console.say("\n".join(summary_lines(found)) + "\n")
     console.say_paths(paths)
 
 
-def _read(cat: Path, refs: Sequence[Path], options: dict[str, Any]) -> tuple[Any, list[Any]]:
-    """Read all catalogues, and take their settings out of the options."""
+def _read(
+    cat: Path, refs: Sequence[Path], cat_settings: KeyValues, ref_settings: KeyValues
+) -> tuple[Any, list[Any]]:
+    """Read all catalogues."""
     from psseg.crossmatch import read_reference
 
-    ours, theirs = (_choice(options.pop(f"{side}_settings")) for side in ("cat", "ref"))
+    ours, theirs = (_choice(settings) for settings in (cat_settings, ref_settings))
     return read_reference(cat, ours), [read_reference(ref, theirs) for ref in refs]
 
 
-def _number(value: float) -> str:
-    return f"{value:.1f}" if isfinite(value) else "an unknown number"
-
-
-def _choice(settings: Sequence[tuple[str, str]]) -> Any:
+def _choice(settings: KeyValues) -> Any:
     from psseg.crossmatch import ColumnChoice
 
     given: dict[str, Any] = {key.replace("-", "_"): value for key, value in settings}

@@ -11,18 +11,21 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS
 
+from psseg import __version__
 from psseg.errors import PssegError
 
 __all__ = [
     "append_image",
     "check_writable",
     "image_hdu",
+    "made_by",
     "map_stem",
     "sha256_of",
     "write_together",
@@ -64,6 +67,18 @@ def sha256_of(path: str | Path) -> str:
     """Give the SHA-256 checksum of a file as 64 hexadecimal digits."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def made_by() -> dict[str, str]:
+    """Give the header cards that say which psseg made a product, and when (UTC).
+
+    Returns
+    -------
+    dict of str to str
+        CREATOR and DATE.
+    """
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return {"CREATOR": f"psseg {__version__}", "DATE": now}
 
 
 def check_writable(paths: Iterable[Path], *, overwrite: bool) -> None:

@@ -8,14 +8,12 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from astropy.io import fits
 
-from psseg import __version__
 from psseg.network.store import Calibration, Model
-from psseg.products import sha256_of
+from psseg.products import made_by, sha256_of
 
 __all__ = ["applied_thresholds", "provenance", "tell_limits", "tell_notes"]
 
@@ -56,9 +54,8 @@ def provenance(
     -------
     astropy.io.fits.Header
     """
-    header = fits.Header()
-    header["CREATOR"] = f"psseg {__version__}"
-    header["DATE"] = (datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"), "UTC")
+    header = fits.Header(made_by())
+    header.comments["DATE"] = "UTC"
     header["MODEL"] = _ascii(model.name)
     header["MODELSHA"] = model.sha256
     header["SURVEY"] = _ascii(model.survey.name)

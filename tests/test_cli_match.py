@@ -77,6 +77,9 @@ def test_several_references_give_one_table(files, tmp_path):
         ("-o", "m.fits", "--ref", "nonsense"),
         ("-o", "m.fits", "--ref", "colour=red"),
         ("-o", "m.fits", "--confidence", "95"),
+        ("-o", "m.fits", "--radius", "nan"),
+        ("-o", "m.fits", "--shift", "inf"),
+        ("-o", "m.fits", "--systematic", "nan"),
     ],
 )
 def test_wrong_use_ends_with_2(files, words):
@@ -113,6 +116,11 @@ def test_products_are_not_overwritten(files, tmp_path):
     assert (tmp_path / "m.fits").read_text() == "mine"
     result = run(crossmatch, *files, "-o", tmp_path / "m.fits", "--overwrite", "-q")
     assert (result.exit_code, result.output) == (0, "")
+
+
+def test_options_that_contradict_are_refused_before_any_work(tmp_path):
+    words = ("-o", tmp_path / "m.fits", "--method", "radius")
+    assert_fails(run(crossmatch, "nope.fits", "nope.fits", *words), "needs a radius")
 
 
 def test_an_unknown_ending_is_refused_before_any_work(tmp_path):

@@ -9,6 +9,7 @@ import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
+from psseg.tiles.places import nearest_pixels
 from psseg.tiles.primary_beam import scaled_attenuation
 from psseg.tiles.radio_image import RadioImage
 
@@ -46,12 +47,8 @@ def correct_fluxes(
     The fluxes of the other planes are divided by the attenuation at their own frequencies, as
     `psseg.tiles.primary_beam.scaled_attenuation` gives it, and are NaN where that is too small.
     """
-    n_y, n_x = attenuation.shape
-    rows, columns = (
-        np.clip(np.rint(sources[name]).astype(int), 0, n - 1)
-        for name, n in (("Y", n_y), ("X", n_x))
-    )
-    of_source = attenuation[rows, columns].astype(float)
+    pixels = nearest_pixels(sources["X"], sources["Y"], attenuation.shape)
+    of_source = attenuation[pixels].astype(float)
     of_segment = dict(zip(sources["SEGMENT"].tolist(), of_source.tolist(), strict=True))
     of_component = np.array([of_segment[label] for label in components["SEGMENT"].tolist()])
     _divide(sources, ATTENUATED, of_source)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import product
 from multiprocessing import get_context
 
 import numpy as np
@@ -28,7 +29,8 @@ from psseg.catalogue.scene import Scene, background_nodes
 from psseg.catalogue.spectra import BandCounts
 from psseg.catalogue.templates import disc_template, point_template
 from psseg.survey.survey import Survey
-from psseg.tiles.tile import Tile, cores_and_halos
+from psseg.tiles.places import nearest_pixels
+from psseg.tiles.tile import Tile
 
 __all__ = ["FitSettings", "Measured", "band_edges", "exposure_at", "fit_map", "fit_workers"]
 
@@ -139,8 +141,7 @@ def fit_map(
     jacobian[unknown] = tile.pixel_scale * np.diag([-1.0, 1.0])
     exposure = _usable_exposure(tile, survey, x, y)
     jobs, places = [], []
-    for core, bounds in cores_and_halos(tile.shape, core=BLOCK, halo=HALO):
-        window = _clipped(bounds, tile.shape)
+    for core, window in _cores_and_windows(tile.shape):
         seen = np.flatnonzero(_within(x, y, window))
         owned = _within(x[seen], y[seen], core)
         if not owned.any():
@@ -207,8 +208,7 @@ def exposure_at(tile: Tile, x: Floats, y: Floats) -> Floats:
     """Give the exposure at positions (pixels), cm2 s (n_sources, n_bands); NaN where unknown."""
     if tile.exposure is None:
         return np.full((len(x), tile.n_bands), np.nan)
-    rows = np.clip(np.rint(y).astype(int), 0, tile.shape[0] - 1)
-    columns = np.clip(np.rint(x).astype(int), 0, tile.shape[1] - 1)
+    rows, columns = nearest_pixels(x, y, tile.shape)
     exposure = tile.exposure[:, rows, columns].T.astype(float)
     return np.where(exposure > 0, exposure, np.nan)
 
@@ -341,9 +341,18 @@ def _nothing(n_bands: int) -> Measured:
     )
 
 
-def _clipped(bounds: tuple[int, int, int, int], shape: tuple[int, int]) -> Window:
-    y0, y1, x0, x1 = bounds
-    return slice(max(y0, 0), min(y1, shape[0])), slice(max(x0, 0), min(x1, shape[1]))
+def _cores_and_windows(shape: tuple[int, int]) -> Iterator[tuple[Window, Window]]:
+    """Cut a map into cores that cover it once, each with the window around it, both on the map."""
+    of_rows, of_columns = (list(_cuts(n)) for n in shape)
+    for (rows, seen_rows), (columns, seen_columns) in product(of_rows, of_columns):
+        yield (rows, columns), (seen_rows, seen_columns)
+
+
+def _cuts(n: int) -> Iterator[tuple[slice, slice]]:
+    """Cut an axis of n pixels: what each block owns, and what it sees."""
+    for start in range(0, n, BLOCK):
+        stop = min(start + BLOCK, n)
+        yield slice(start, stop), slice(max(start - HALO, 0), min(stop + HALO, n))
 
 
 def _within(x: Floats, y: Floats, window: Window) -> NDArray[np.bool_]:

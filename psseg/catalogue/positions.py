@@ -7,18 +7,23 @@ either side of a source.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.wcs import WCS
 from numpy.typing import NDArray
 
+from psseg.tiles.places import unit_vectors
+
 __all__ = [
     "RADIUS_68",
     "RADIUS_95",
     "Ellipses",
+    "PrincipalAxes",
     "error_ellipses",
     "local_jacobian",
+    "principal_axes",
 ]
 
 Floats = NDArray[np.float64]
@@ -47,6 +52,24 @@ class Ellipses:
     angle: Floats
 
 
+class PrincipalAxes(NamedTuple):
+    """Axes of covariances on the sky: variances, and the directions (east, north) of both axes.
+
+    `small` and `large` (n,), deg2; `across` (n, 2), a unit vector along the minor axis, and `along`
+    (n, 2), one along the major axis.
+    """
+
+    small: Floats
+    large: Floats
+    across: Floats
+    along: Floats
+
+    @property
+    def angle(self) -> Floats:
+        """Position angle of the major axis (n,), deg east of north, 0 to 180."""
+        return np.rad2deg(np.arctan2(self.along[:, 0], self.along[:, 1])) % 180
+
+
 def local_jacobian(wcs: WCS, x: Floats, y: Floats) -> Floats:
     """Give how the sky position changes per pixel.
 
@@ -68,15 +91,15 @@ def local_jacobian(wcs: WCS, x: Floats, y: Floats) -> Floats:
     Where the sky ends within half a pixel, the half on the other side stands for both.
     """
     position = _icrs(wcs, x, y)
-    here = _unit_vectors(*position)
+    here = unit_vectors(*position).T
     ra, dec = np.deg2rad(position)
     sin_ra, cos_ra, sin_dec, cos_dec = np.sin(ra), np.cos(ra), np.sin(dec), np.cos(dec)
     east = np.stack([-sin_ra, cos_ra, np.zeros_like(ra)])
     north = np.stack([-sin_dec * cos_ra, -sin_dec * sin_ra, cos_dec])
     columns = []
     for step_x, step_y in ((0.5, 0.0), (0.0, 0.5)):
-        ahead = _unit_vectors(*_icrs(wcs, x + step_x, y + step_y))
-        behind = _unit_vectors(*_icrs(wcs, x - step_x, y - step_y))
+        ahead = unit_vectors(*_icrs(wcs, x + step_x, y + step_y)).T
+        behind = unit_vectors(*_icrs(wcs, x - step_x, y - step_y)).T
         step = np.rad2deg(_change(behind, here, ahead))
         columns.append(np.stack([(step * east).sum(axis=0), (step * north).sum(axis=0)], axis=-1))
     return np.stack(columns, axis=-1)
@@ -97,12 +120,30 @@ def error_ellipses(covariance: Floats, jacobian: Floats) -> Ellipses:
     Ellipses
     """
     on_sky = jacobian @ covariance @ jacobian.transpose(0, 2, 1)
-    known = np.isfinite(on_sky).all(axis=(1, 2)) & (np.trace(on_sky, axis1=1, axis2=2) > 0)
-    values, vectors = np.linalg.eigh(np.where(known[:, None, None], on_sky, np.eye(2)))
-    axes = np.where(known[:, None], np.sqrt(np.maximum(values, 0)), np.nan)
-    east, north = vectors[:, 0, 1], vectors[:, 1, 1]
-    angle = np.where(known, np.rad2deg(np.arctan2(east, north)) % 180, np.nan)
-    return Ellipses(major=axes[:, 1], minor=axes[:, 0], angle=angle)
+    extended = np.trace(on_sky, axis1=1, axis2=2) > 0
+    axes = principal_axes(np.where(extended[:, None, None], on_sky, np.nan))
+    minor, major = (np.sqrt(np.maximum(value, 0)) for value in (axes.small, axes.large))
+    return Ellipses(major=major, minor=minor, angle=axes.angle)
+
+
+def principal_axes(covariance: Floats) -> PrincipalAxes:
+    """Give the principal axes of covariances on the sky.
+
+    Parameters
+    ----------
+    covariance : ndarray (n, 2, 2)
+        Deg2, order (east, north).
+
+    Returns
+    -------
+    PrincipalAxes
+        NaN where an element of the covariance is not finite.
+    """
+    known = np.asarray(np.isfinite(covariance).all(axis=(1, 2), keepdims=True))
+    values, vectors = np.linalg.eigh(np.where(known, covariance, np.eye(2)))
+    small, large = np.where(known[:, 0], values, np.nan).T
+    across, along = np.where(known, vectors, np.nan).transpose(2, 0, 1)
+    return PrincipalAxes(small=small, large=large, across=across, along=along)
 
 
 def _change(behind: Floats, here: Floats, ahead: Floats) -> Floats:
@@ -116,8 +157,3 @@ def _change(behind: Floats, here: Floats, ahead: Floats) -> Floats:
 def _icrs(wcs: WCS, x: Floats, y: Floats) -> tuple[Floats, Floats]:
     position = SkyCoord.from_pixel(x, y, wcs).icrs
     return position.ra.deg, position.dec.deg
-
-
-def _unit_vectors(ra: Floats, dec: Floats) -> Floats:
-    ra, dec = np.deg2rad(ra), np.deg2rad(dec)
-    return np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)])

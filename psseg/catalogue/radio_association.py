@@ -20,6 +20,7 @@ from scipy.spatial import KDTree
 from psseg.catalogue.segment_map import SegmentMap
 from psseg.catalogue.segment_pixels import SegmentPixels, list_pixels, touching_pixels
 from psseg.tiles.network_planes import NetworkPlanes
+from psseg.tiles.places import nearest_pixels
 from psseg.tiles.radio_image import RadioImage
 
 __all__ = ["associated_segments"]
@@ -223,9 +224,8 @@ def _measure_shapes(pixels: SegmentPixels, image: RadioImage, planes: NetworkPla
 
 def _unit(image: RadioImage, planes: NetworkPlanes, place: Floats, significance: Floats) -> Floats:
     """Give what one rms is at these places, Jy/beam; NaN where that cannot be told."""
-    column, row = np.rint((place + 0.5) / planes.zoom - 0.5).astype(int).T
-    n_y, n_x = image.shape
-    brightness = image.planes[0][np.clip(row, 0, n_y - 1), np.clip(column, 0, n_x - 1)]
+    x, y = ((place + 0.5) / planes.zoom - 0.5).T
+    brightness = image.planes[0][nearest_pixels(x, y, image.shape)]
     good = (brightness > 0) & (significance > 0)
     return np.where(good, brightness / np.where(good, significance, 1.0), np.nan)
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from psseg.catalogue.fit_windows import Window, make_window
 from psseg.catalogue.gaussians import N_PARAMETERS
 from psseg.tiles.beam import FWHM_PER_SIGMA
+from psseg.tiles.places import pixels_at
 
 __all__ = ["POINT", "Batch", "Components", "Plane", "batches", "whole_groups", "window_pixels"]
 
@@ -69,11 +70,8 @@ class Plane:
 
     def at(self, image: NDArray[np.float32], x: Floats, y: Floats) -> Floats:
         """Give the values of an image at the nearest pixels, NaN outside."""
-        rows, columns = (np.rint(np.nan_to_num(a, nan=-9.0)).astype(int) for a in (y, x))
-        n_y, n_x = self.data.shape
-        inside = (rows >= 0) & (rows < n_y) & (columns >= 0) & (columns < n_x)
-        values = image[np.where(inside, rows, 0), np.where(inside, columns, 0)]
-        return np.where(inside, values, np.nan).astype(float)
+        rows, columns, inside = pixels_at(x, y, self.data.shape)
+        return np.where(inside, image[rows, columns], np.nan).astype(float)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from psseg.catalogue.positions import principal_axes
 from psseg.catalogue.radio_components import Components
 from psseg.tiles.beam import FWHM_PER_SIGMA
 
@@ -191,7 +192,8 @@ def ellipses(covariance: Floats, shape_errors: Floats) -> Ellipses:
     Ellipses
         An axis without extent has length 0.
     """
-    (small, large), (across, along) = _axes(covariance)
+    axes = principal_axes(covariance)
+    small, large, across, along = axes
 
     def error(one: Floats, other: Floats) -> Floats:
         direction = (one[:, :, None] * other[:, None, :]).reshape(-1, 4)
@@ -203,7 +205,7 @@ def ellipses(covariance: Floats, shape_errors: Floats) -> Ellipses:
         return Ellipses(
             major=major,
             minor=minor,
-            angle=_position_angle(along),
+            angle=axes.angle,
             major_error=error(along, along) * FWHM_PER_SIGMA**2 / (2 * major),
             minor_error=error(across, across) * FWHM_PER_SIGMA**2 / (2 * minor),
             angle_error=np.fmin(angle_error, 90.0),
@@ -232,22 +234,10 @@ def deconvolved(covariance: Floats, beam: Floats) -> tuple[Floats, Floats, Float
     """
     # Rounding must not make a point of 1e-4 beams of an unresolved source.
     tiny = 1e-6 * np.trace(beam, axis1=1, axis2=2)
-    (small, large), (_, along) = _axes(covariance - beam)
-    small, large = (np.where(value > tiny, value, value * 0.0) for value in (small, large))
-    angle = np.where(large == 0, 0.0, _position_angle(along))
+    axes = principal_axes(covariance - beam)
+    small, large = (np.where(value > tiny, value, value * 0.0) for value in axes[:2])
+    angle = np.where(large == 0, 0.0, axes.angle)
     return FWHM_PER_SIGMA * np.sqrt(large), FWHM_PER_SIGMA * np.sqrt(small), angle
-
-
-def _axes(covariance: Floats) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
-    """Give eigenvalues and eigenvectors, the smaller first; NaN where the matrix is."""
-    known = np.asarray(np.isfinite(covariance).all(axis=(1, 2)))
-    values, vectors = np.linalg.eigh(np.where(known[:, None, None], covariance, np.eye(2)))
-    values = np.where(known[:, None], values, np.nan)
-    return (values[:, 0], values[:, 1]), (vectors[:, :, 0], vectors[:, :, 1])
-
-
-def _position_angle(direction: Floats) -> Floats:
-    return np.rad2deg(np.arctan2(direction[:, 0], direction[:, 1])) % 180
 
 
 def _sums(values: Floats, owner: Integers, n: int) -> Floats:

@@ -19,7 +19,13 @@ from scipy.spatial import cKDTree
 
 from psseg.crossmatch.ellipses import ErrorEllipses
 from psseg.crossmatch.footprint import Footprint, footprint_of
-from psseg.crossmatch.positions import Pairs, error_pairs, normalised_separation, unit_vectors
+from psseg.crossmatch.positions import (
+    Pairs,
+    error_pairs,
+    normalised_separation,
+    sky_order,
+    unit_vectors,
+)
 
 __all__ = [
     "AMBIGUOUS",
@@ -148,10 +154,13 @@ def local_density(at: SkyCoord, reference: SkyCoord, footprint: Footprint | None
     if len(sources) < N_NEIGHBOURS:
         density[placed] = len(sources) / footprint.area
         return density
-    chord = cKDTree(sources).query(vectors[placed], k=[N_NEIGHBOURS])[0][:, 0]
-    inside = footprint.share_inside(vectors[placed], chord)
+    rows = np.flatnonzero(placed)
+    rows = rows[sky_order(vectors[rows])]
+    vectors = vectors[rows]
+    chord = cKDTree(sources).query(vectors, k=[N_NEIGHBOURS])[0][:, 0]
+    inside = footprint.share_inside(vectors, chord)
     area = inside * np.pi * np.fmax(chord, 1e-12) ** 2  # of a cap, steradian: exact for chords
-    density[placed] = (N_NEIGHBOURS - 1) / area * np.deg2rad(1.0) ** 2
+    density[rows] = (N_NEIGHBOURS - 1) / area * np.deg2rad(1.0) ** 2
     return density
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from psseg.crossmatch.footprint import Footprint
 from psseg.errors import PssegWarning
 
-__all__ = ["ChanceRate", "measure_chance"]
+__all__ = ["ChanceRate", "chance_text", "measure_chance"]
 
 Floats = NDArray[np.float64]
 
@@ -140,10 +140,10 @@ def measure_chance(
     if footprint is not None:
         lasting = ENOUGH_SHARE * np.count_nonzero(inside[rows]) * len(moved)
         wanted = min(max(lasting, 1), N_ENOUGH)
-        while _number(moved) < wanted and shift / 2 >= 0.999 * (least or shift):
+        while _n_moved(moved) < wanted and shift / 2 >= 0.999 * (least or shift):
             shift /= 2
             moved = _moved(coords, rows, shift, footprint)
-        if _number(moved) < wanted:
+        if _n_moved(moved) < wanted:
             warnings.warn(
                 f"positions shifted by {shift:.3g} deg leave the reference's field: matches by "
                 "chance are not known",
@@ -152,6 +152,23 @@ def measure_chance(
             return ChanceRate(scores=np.zeros(0), shift=shift, inside=inside)
     found = [score(at, kept) for at, kept in moved if len(kept)]
     return ChanceRate(scores=np.sort(np.concatenate(found)), shift=shift, inside=inside)
+
+
+def chance_text(number: float) -> str:
+    """Say in words how many matches are chance.
+
+    Parameters
+    ----------
+    number : float
+        Not-a-number where it is not known.
+
+    Examples
+    --------
+    >>> chance_text(3.14159), chance_text(float("nan"))
+    ('3.1 expected by chance', 'an unknown number expected by chance')
+    """
+    known = f"{number:.1f}" if np.isfinite(number) else "an unknown number"
+    return f"{known} expected by chance"
 
 
 def _moved(
@@ -166,7 +183,7 @@ def _moved(
     return result
 
 
-def _number(moved: list[tuple[SkyCoord, NDArray[np.int64]]]) -> int:
+def _n_moved(moved: list[tuple[SkyCoord, NDArray[np.int64]]]) -> int:
     return sum(len(kept) for _, kept in moved)
 
 

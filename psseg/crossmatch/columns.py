@@ -52,6 +52,9 @@ GALACTIC_NAMES = (("glon", "gl", "l", "lii"), ("glat", "gb", "b", "bii"))
 SYSTEM_CARDS = ("RADESYS", "RADECSYS", "COOSYS", "EQUINOX")
 """What a table's header tells of its positions; COOSYS as a VOTable has it."""
 
+MOST_NAMES = 12
+"""Columns that an error message names."""
+
 SMALL_ERROR = 0.003
 """Errors without a unit are degrees where half of them are below this, else arcsec."""
 
@@ -63,7 +66,7 @@ class ColumnChoice:
     Parameters
     ----------
     ra, dec : str
-        Columns of the position; empty to look for them.
+        Columns of the position; empty to look for them. GLON and GLAT are taken as Galactic.
     error : str
         Column of an error radius, two columns of errors in right ascension and declination with a
         comma between, three of an ellipse (semi-axes, position angle), or a number in arcsec.
@@ -122,8 +125,7 @@ def find_column(
     """
     if given:
         if given not in table.colnames:
-            some = ", ".join(table.colnames[:12])
-            raise PssegError(f"{origin}: no column {given!r}; it has {some} …")
+            raise PssegError(f"{origin}: no column {given!r}; it has {_some_names(table)}")
         return given
     for ucd in ucds:
         having = [name for name in table.colnames if ucd_of(table, name).lower() == ucd.lower()]
@@ -179,16 +181,34 @@ def find_positions(table: Table, kind: Kind | None, choice: ColumnChoice, origin
                      given=choice.ra, origin=origin)  # fmt: skip
     dec = find_column(table, (second, *DEC_NAMES), ucds=DEC_UCDS if not second else (),
                       given=choice.dec, origin=origin)  # fmt: skip
-    if ra and dec:
+    unit = choice.unit or (kind.unit if kind and not choice.ra else "")
+    given = (choice.ra, choice.dec) if _is_galactic(choice) else ("", "")
+    if ra and dec and not all(given):
         frame = _frame(table, ra, dec, origin)
-        return _coords(*_position_pair(table, ra, dec, choice.unit, origin), frame)
-    lon, lat = (find_column(table, names, origin=origin) for names in GALACTIC_NAMES)
+        return _coords(*_position_pair(table, ra, dec, unit, origin), frame)
+    lon, lat = (
+        find_column(table, names, given=name, origin=origin)
+        for names, name in zip(GALACTIC_NAMES, given, strict=True)
+    )
     if lon and lat:
-        return _coords(*_position_pair(table, lon, lat, choice.unit, origin), Galactic())
-    some = ", ".join(table.colnames[:12])
+        return _coords(*_position_pair(table, lon, lat, unit, origin), Galactic())
     raise PssegError(
-        f"{origin}: no columns of positions found among {some} …; name them: --cat or --ref "
-        "ra=NAME, dec=NAME"
+        f"{origin}: no columns of positions found among {_some_names(table)}; name them: --cat or "
+        "--ref ra=NAME, dec=NAME"
+    )
+
+
+def _some_names(table: Table) -> str:
+    """Give the names of the first columns."""
+    some = ", ".join(table.colnames[:MOST_NAMES])
+    return f"{some} …" if len(table.colnames) > MOST_NAMES else some
+
+
+def _is_galactic(choice: ColumnChoice) -> bool:
+    """Say whether the user named columns that are known as Galactic longitude and latitude."""
+    return all(
+        plain(name) in names
+        for name, names in zip((choice.ra, choice.dec), GALACTIC_NAMES, strict=True)
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from astropy import units as u
@@ -142,6 +143,8 @@ def compare(
     marks = np.isfinite(left.coords.ra.deg), np.isfinite(right.coords.ra.deg)
     if not everywhere:
         marks = common_sky(left.coords, right.coords)
+        if len(left) and len(right) and not marks[0].any():
+            _warn(f"{left.origin} and {right.origin} have no sky in common", 3)
     marks = marks[0] & left.ellipses.known, marks[1] & right.ellipses.known
 
     def score(coords: SkyCoord, rows: NDArray[np.int64]) -> Floats:
@@ -210,10 +213,8 @@ def _fluxes(left: SkyTable, right: SkyTable) -> tuple[Floats, Floats, str]:
     one, other = (_flux_unit(side) for side in (left, right))
     ours, theirs = (numbers(side.table, side.flux_column) for side in (left, right))
     if one is None or other is None or one == other:
-        if (one is None or other is None) and len(left) and len(right):
-            _warn(
-                f"fluxes {left.flux_column} and {right.flux_column} lack a unit; taken for the same"
-            )
+        if len(left) and len(right):
+            _say_lacking((left, right), (one, other))
         return ours, theirs, str(one or other or "")
     try:
         return ours, theirs * other.to(one), str(one)
@@ -222,9 +223,19 @@ def _fluxes(left: SkyTable, right: SkyTable) -> tuple[Floats, Floats, str]:
         return nothing
 
 
+def _say_lacking(sides: tuple[SkyTable, SkyTable], units: tuple[Any, Any]) -> None:
+    """Warn of fluxes without a unit, and say what they are taken for."""
+    taken = next((unit for unit in units if unit is not None), "the same unit")
+    for side, unit in zip(sides, units, strict=True):
+        if unit is None:
+            _warn(f"{side.origin}: {side.flux_column} has no unit; taken for {taken}", 5)
+
+
 def _flux_unit(side: SkyTable) -> u.UnitBase | None:
     """Give the unit of the fluxes without photons, which some count as a unit and some do not."""
     unit = side.table[side.flux_column].unit
+    if unit is None and side.flux_unit:
+        unit = u.Unit(side.flux_unit)
     if unit is None or isinstance(unit, u.UnrecognizedUnit):
         return None
     kept = [
@@ -324,7 +335,8 @@ def share_of(found: Marks) -> tuple[float, float, float, int]:
     if not number:
         return np.nan, np.nan, np.nan, 0
     low, high = binom_conf_interval(hits, number, interval="wilson")
-    return hits / number, float(low), float(high), number
+    # Rounding must not make the limits 1e-17 and 1 - 1e-16.
+    return hits / number, float(low) if hits else 0.0, float(high) if hits < number else 1.0, number
 
 
 def _middle(values: Floats) -> tuple[float, float, float, int]:
@@ -341,5 +353,5 @@ def _as_table(rows: list[tuple[str, float, float, float, int, str]]) -> Table:
     return Table(rows=rows, names=names, dtype=("U64", "f8", "f8", "f8", "i8", "U8"))
 
 
-def _warn(text: str) -> None:
-    warnings.warn(text, PssegWarning, stacklevel=4)
+def _warn(text: str, level: int = 4) -> None:
+    warnings.warn(text, PssegWarning, stacklevel=level)

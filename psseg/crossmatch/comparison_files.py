@@ -6,19 +6,18 @@ In: a comparison and a folder. Out: the paths of the products and the functions 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 from astropy.table import Column, Table
 
-from psseg import __version__
 from psseg.crossmatch.comparison import Comparison, summary_table
 from psseg.crossmatch.comparison_plot import comparison_figure
 from psseg.crossmatch.joins import side_by_side
 from psseg.crossmatch.reference import stem_of
 from psseg.crossmatch.table_files import table_writer
-from psseg.plots import DPI
+from psseg.plots import save_figure
+from psseg.products import made_by
 
 __all__ = ["comparison_paths", "comparison_writers"]
 
@@ -67,8 +66,7 @@ def comparison_writers(
     """
     numbers = summary_table(comparison)
     header = {
-        "CREATOR": f"psseg {__version__}",
-        "DATE": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"),
+        **made_by(),
         "CATNAME": Path(comparison.left.origin).name,
         "REFNAME": Path(comparison.right.origin).name,
         "NCHANCE": round(comparison.n_chance, 3),
@@ -76,7 +74,7 @@ def comparison_writers(
     }
     figure = comparison_figure(comparison)
     return {
-        paths["figure"]: lambda to: figure.savefig(to, dpi=DPI),
+        paths["figure"]: lambda to: save_figure(figure, to),
         paths["pairs"]: table_writer(pairs_table(comparison), header, paths["pairs"]),
         paths["numbers"]: table_writer(numbers, header, paths["numbers"]),
     }

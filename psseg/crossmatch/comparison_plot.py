@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from psseg.crossmatch.chance import chance_text
 from psseg.crossmatch.comparison import Comparison, flux_bins, share_of
 from psseg.survey.classes import CLASS_COLOURS, SOURCE_CLASSES
 
@@ -85,9 +86,7 @@ def _draw_offsets(axes: Axes, comparison: Comparison) -> None:
     axes.set(
         xlabel="offset to the east (arcsec)", ylabel="offset to the north (arcsec)", aspect="equal"
     )
-    axes.set_title(
-        f"{len(east)} pairs, {_number(comparison.n_chance)} expected by chance", fontsize="medium"
-    )
+    axes.set_title(f"{len(east)} pairs, {chance_text(comparison.n_chance)}", fontsize="medium")
 
 
 def _draw_fluxes(axes: Axes, comparison: Comparison) -> None:
@@ -134,7 +133,3 @@ def _say_nothing(axes: Axes, why: str) -> None:
 def _flux_label(comparison: Comparison) -> str:
     unit = comparison.flux_unit
     return f"flux ({unit})" if unit else "flux"
-
-
-def _number(value: float) -> str:
-    return f"{value:.1f}" if np.isfinite(value) else "unknown number"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +18,11 @@ from astropy.table import MaskedColumn, Table, hstack
 from astropy.time import Time
 from numpy.typing import NDArray
 
-from psseg import __version__
 from psseg.catalogue.column import Column
 from psseg.crossmatch.association import AMBIGUOUS, SHARED
 from psseg.crossmatch.matching import Match
 from psseg.errors import PssegError, PssegWarning
+from psseg.products import made_by
 
 __all__ = ["JOINS", "MATCH_COLUMNS", "joined", "match_header", "side_by_side"]
 
@@ -308,8 +307,7 @@ def match_header(matches: Sequence[Match], join: str, *, command: str = "") -> d
     """
     options = matches[0].options
     header: dict[str, Any] = {
-        "CREATOR": f"psseg {__version__}",
-        "DATE": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"),
+        **made_by(),
         "CATNAME": Path(matches[0].left.origin).name,
         "CATROWS": len(matches[0].left),
         "MATCHED": options.method,

@@ -100,8 +100,11 @@ def find_errors(
         others = ellipses_of_radius(np.full(len(table), _arcsec(choice.missing)))
         known = find_errors(table, coords, kind, replace(choice, missing=""), origin)
         return _filled(known, others)
+    if choice.confidence is not None and not choice.error:
+        raise PssegError(f"{origin}: a confidence is that of error=COLUMN; name the column, too")
     if is_number(choice.error):
-        return ellipses_of_radius(np.full(len(table), _arcsec(choice.error)))
+        radius = np.full(len(table), _arcsec(choice.error))
+        return ellipses_of_radius(radius, confidence=choice.confidence)
     unit = choice.error_unit or (kind.error_unit if kind else "")
     if choice.error:
         return _named_errors(table, coords, choice, unit, origin)
@@ -160,6 +163,8 @@ def _named_errors(
             _sizes(table, names[0], unit, origin), confidence=choice.confidence
         )
     if len(names) == 2:
+        if choice.confidence is not None:
+            raise PssegError("errors in two axes are standard deviations; leave confidence out")
         return _two_errors(table, coords, names[0], names[1], unit, origin)
     if len(names) == 3:
         long, short = (_sizes(table, name, unit, origin) for name in names[:2])

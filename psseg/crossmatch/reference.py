@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from psseg.crossmatch.columns import ColumnChoice, find_column, find_positions
 from psseg.crossmatch.ellipses import ErrorEllipses
-from psseg.crossmatch.kinds import Kind, kind_of
+from psseg.crossmatch.kinds import Kind, kind_of, plain
 from psseg.crossmatch.position_errors import find_errors
 from psseg.crossmatch.text_catalogues import (
     is_key_file,
@@ -72,6 +72,8 @@ class SkyTable:
         Name of the known kind of catalogue, or empty.
     class_column, flux_column : str
         Columns of classes and fluxes; empty if there are none.
+    flux_unit : str
+        Unit of the fluxes where the table gives none; empty if it is not known.
     source_class : str
         Class of all sources, if the catalogue is of one kind of source.
     """
@@ -84,6 +86,7 @@ class SkyTable:
     kind: str = ""
     class_column: str = ""
     flux_column: str = ""
+    flux_unit: str = ""
     source_class: str = ""
 
     def __len__(self) -> int:
@@ -136,10 +139,16 @@ def read_reference(path: str | Path, choice: ColumnChoice | None = None) -> SkyT
         raise PssegError(f"{path}: holds no table; give a FITS, VOTable, CSV or ECSV catalogue")
     failure: PssegError | None = None
     for table in tables:
-        try:
-            return make_sky_table(table, label=stem_of(path), origin=str(path), choice=choice)
-        except PssegError as error:
-            failure = failure or error
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            try:
+                found = make_sky_table(table, label=stem_of(path), origin=str(path), choice=choice)
+            except PssegError as error:
+                failure = failure or error
+                continue
+        for warning in said:
+            warnings.warn(warning.message, stacklevel=2)
+        return found
     assert failure is not None
     raise failure
 
@@ -169,6 +178,7 @@ def make_sky_table(
     coords = find_positions(table, kind, choice, origin)
     ellipses = find_errors(table, coords, kind, choice, origin)
     _say_missing(coords, ellipses, origin)
+    flux = _flux_column(table, kind, choice, origin)
     return SkyTable(
         label=kind.name if kind else re.sub(r"\W+", "_", label),
         origin=origin,
@@ -177,7 +187,8 @@ def make_sky_table(
         ellipses=ellipses,
         kind=kind.name if kind else "",
         class_column=find_column(table, CLASS_COLUMNS, given=choice.source_class, origin=origin),
-        flux_column=_flux_column(table, kind, choice, origin),
+        flux_column=flux,
+        flux_unit=kind.flux_unit if kind and kind.flux == plain(flux) else "",
         source_class="" if choice.source_class or not kind else kind.source_class,
     )
 
@@ -280,6 +291,8 @@ def _votable_part(parsed: votable.tree.VOTableFile, part: votable.tree.TableElem
 
 def _read_text(content: bytes, path: Path) -> Table:
     """Read a table of text in any usual form."""
+    if b"\0" in content[:HEAD]:
+        raise PssegError(f"{path}: no table that can be read; give FITS, VOTable, CSV or ECSV")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -19,7 +19,7 @@ from astropy.table import Column as TableColumn
 from astropy.table import MaskedColumn, Table
 from numpy.typing import NDArray
 
-from psseg.catalogue.declared_tables import stamp
+from psseg.catalogue.fits_format import stamp
 from psseg.errors import PssegError, PssegWarning
 
 __all__ = ["check_ending", "table_writer"]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import linalg
 
 from psseg.errors import PssegError
+from psseg.tiles.places import pixel_directions
 
 __all__ = [
     "FWHM_PER_SIGMA",
@@ -165,7 +166,7 @@ def middle_scale(wcs: WCS, shape: tuple[int, int]) -> float:
     """
     x, y = (shape[1] - 1) / 2, (shape[0] - 1) / 2
     steps = np.array([[-0.5, 0], [0.5, 0], [0, -0.5], [0, 0.5]])
-    places = _directions(wcs, x + steps[:, 0], y + steps[:, 1])
+    places = pixel_directions(wcs, x + steps[:, 0], y + steps[:, 1])
     area = np.linalg.norm(np.cross(places[1] - places[0], places[3] - places[2]))
     if not (np.isfinite(area) and area > 0):
         return float(np.sqrt(proj_plane_pixel_area(wcs)))
@@ -211,16 +212,6 @@ def angle_towards_north(wcs: WCS, position: SkyCoord) -> float:
     x_north, y_north = position.directional_offset_by(0 * u.deg, step).to_pixel(wcs)
     angle = np.rad2deg(np.arctan2(x - x_north, y_north - y))
     return float(angle) if np.isfinite(angle) else 0.0
-
-
-def _directions(wcs: WCS, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give the unit vectors of pixel positions in the image's own frame, (n, 3)."""
-    world = np.deg2rad(wcs.wcs_pix2world(np.stack([x, y], axis=-1), 0))
-    longitude, latitude = world[:, wcs.wcs.lng], world[:, wcs.wcs.lat]
-    across = np.cos(latitude)
-    return np.stack(
-        [across * np.cos(longitude), across * np.sin(longitude), np.sin(latitude)], axis=-1
-    )
 
 
 def _widened(beam: Beam, others: Sequence[Beam]) -> Beam:

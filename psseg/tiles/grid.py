@@ -16,6 +16,7 @@ from astropy.wcs.utils import proj_plane_pixel_scales
 from numpy.typing import NDArray
 
 from psseg.errors import PssegError, PssegWarning
+from psseg.tiles.places import pixel_directions
 
 __all__ = [
     "Regrid",
@@ -231,7 +232,7 @@ def area_ratios(wcs: WCS, mask: NDArray[np.bool_], pixel_scale: float) -> NDArra
     seen = ~mask[np.ix_(rows, columns)]
     y, x = (grid[seen] for grid in np.meshgrid(rows, columns, indexing="ij"))
     width, height = (
-        _vectors(wcs, x + dx, y + dy) - _vectors(wcs, x - dx, y - dy)
+        pixel_directions(wcs, x + dx, y + dy) - pixel_directions(wcs, x - dx, y - dy)
         for dx, dy in ((0.5, 0.0), (0.0, 0.5))
     )
     area = np.linalg.norm(np.cross(width, height), axis=-1)
@@ -272,12 +273,6 @@ def warn_of_uneven_pixels(
         stacklevel=2,
     )
     return (note,)
-
-
-def _vectors(wcs: WCS, x: NDArray, y: NDArray) -> NDArray[np.float64]:
-    world = np.radians(wcs.wcs_pix2world(x, y, 0))
-    lon, lat = world[wcs.wcs.lng], world[wcs.wcs.lat]
-    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
 
 
 def _touched(n: int, factor: float) -> tuple[NDArray[np.int_], NDArray[np.int_]]:

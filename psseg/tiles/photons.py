@@ -11,11 +11,12 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.wcs import WCS
 from astropy_healpix import HEALPix
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from psseg.errors import PssegError
 from psseg.products import map_stem
 from psseg.survey.survey import Survey
+from psseg.tiles import places
 from psseg.tiles.bands import (
     band_coverage,
     format_energies,
@@ -232,16 +233,14 @@ def _middle_of_photons(photons: _Photons, name: str) -> SkyCoord:
     cells = HEALPix(nside=_NSIDE)
     occupied = np.unique(cells.lonlat_to_healpix(photons.lon * u.deg, photons.lat * u.deg))
     lon, lat = cells.healpix_to_lonlat(occupied)
-    vectors = _vectors(lon.deg, lat.deg)
+    vectors = places.unit_vectors(lon.deg, lat.deg)
     middle = vectors.mean(axis=0)
     if np.any(vectors @ middle < np.cos(np.radians(_REACH)) * np.linalg.norm(middle)):
         raise PssegError(
             f"{name}: the photons cover too much sky for one map; choose a part of it with center "
             f"and width (at most {WIDEST:g} deg)"
         )
-    x, y, z = middle
-    lon_lat = np.degrees([np.arctan2(y, x), np.arctan2(z, np.hypot(x, y))])
-    return SkyCoord(*lon_lat, unit="deg", frame=photons.frame)
+    return SkyCoord(*places.lon_lat(middle), unit="deg", frame=photons.frame)
 
 
 def _middle_of_box(photons: _Photons, middle: SkyCoord, pixel_scale: float) -> SkyCoord:
@@ -281,8 +280,9 @@ def _tangent_plane(
 
 def _project(photons: _Photons, wcs: WCS) -> tuple[_Photons, NDArray, NDArray]:
     """Give the photons that are not far from the tangent point, and their pixel positions."""
-    middle = _vectors(*wcs.wcs.crval)
-    near = photons.keep(_vectors(photons.lon, photons.lat) @ middle > np.cos(np.radians(_REACH)))
+    middle = places.unit_vectors(*wcs.wcs.crval)
+    least = np.cos(np.radians(_REACH))
+    near = photons.keep(places.unit_vectors(photons.lon, photons.lat) @ middle > least)
     x, y = wcs.wcs_world2pix(near.lon, near.lat, 0)
     return near, x, y
 
@@ -296,8 +296,7 @@ def _bin(
     present: NDArray[np.bool_],
 ) -> tuple[NDArray[np.float32], int]:
     """Count photons per band and pixel; give also how many in the field are in no band."""
-    column, row = np.rint(x).astype(int), np.rint(y).astype(int)
-    inside = (row >= 0) & (row < shape[0]) & (column >= 0) & (column < shape[1])
+    row, column, inside = places.pixels_at(x, y, shape)
     band = np.searchsorted(edges, photons.energy, side="right") - 1
     in_band = (band >= 0) & (band < len(present))
     in_band[in_band] = present[band[in_band]]
@@ -342,9 +341,3 @@ def _band_notes(present: NDArray[np.bool_], outside_bands: int, edges: NDArray) 
 
 def _lon_lat(coord: SkyCoord) -> tuple[float, float]:
     return float(coord.spherical.lon.deg), float(coord.spherical.lat.deg)
-
-
-def _vectors(lon: ArrayLike, lat: ArrayLike) -> NDArray[np.float64]:
-    """Give unit vectors, shape (..., 3), of positions in deg."""
-    lon, lat = np.radians(lon), np.radians(lat)
-    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)

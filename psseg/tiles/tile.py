@@ -1,14 +1,12 @@
-"""The map as every part of psseg sees it, and how a large map is cut into overlapping windows.
+"""The map as every part of psseg sees it, and windows cut out of a map.
 
 A reader or the simulator makes a `Tile`: counts per survey band, where they lie on the sky, and
-which of it is missing. Fitting goes through a tile by `cores_and_halos`: each window owns a core
-and sees a halo around it, so that the result does not depend on where the cuts fall. Labelling,
-whose windows lie on the grid of the network, takes only `cut_window` from here.
+which of it is missing. Labelling goes through a map in windows on the grid of the network, which
+may reach beyond its edges: `cut_window` fills what is missing there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from psseg.errors import PssegError
 
-__all__ = ["Bounds", "Tile", "cores_and_halos", "cut_window"]
+__all__ = ["Bounds", "Tile", "cut_window"]
 
 Bounds = tuple[int, int, int, int]
 """First row, end row, first column, end column (ends excluded); may lie outside the map."""
@@ -152,50 +150,6 @@ class Tile:
         return x, y
 
 
-def cores_and_halos(
-    shape: tuple[int, int], *, core: int, halo: int
-) -> Iterator[tuple[tuple[slice, slice], Bounds]]:
-    """Cut a map into cores that cover it once, each with the window that must be looked at.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Rows and columns of the map.
-    core : int
-        Side of a core, pixels, at least 1.
-    halo : int
-        Width of the margin around it, pixels, at least 0.
-
-    Yields
-    ------
-    core : tuple of slice
-        Rows and columns that this window owns, clipped to the map.
-    window : tuple of int
-        Bounds of core and halo: first row, end row, first column, end column. Always
-        ``core + 2 * halo`` pixels a side, so that it may reach beyond the map on every side:
-        `cut_window` fills what is missing.
-
-    Raises
-    ------
-    PssegError
-        If `core` or `halo` is too small.
-
-    Examples
-    --------
-    >>> for core, window in cores_and_halos((3, 5), core=4, halo=1):
-    ...     print(core[1], window)
-    slice(0, 4, None) (-1, 5, -1, 5)
-    slice(4, 5, None) (-1, 5, 3, 9)
-    """
-    if core < 1 or halo < 0:
-        raise PssegError(f"want core >= 1 and halo >= 0 pixels, got core {core}, halo {halo}")
-    n_y, n_x = shape
-    for y in range(0, n_y, core):
-        for x in range(0, n_x, core):
-            owned = slice(y, min(y + core, n_y)), slice(x, min(x + core, n_x))
-            yield owned, (y - halo, y + core + halo, x - halo, x + core + halo)
-
-
 def cut_window(array: NDArray, bounds: Bounds, *, fill: float | bool) -> NDArray:
     """Cut a window out of a map, filling what lies outside it.
 
@@ -204,7 +158,7 @@ def cut_window(array: NDArray, bounds: Bounds, *, fill: float | bool) -> NDArray
     array : numpy.ndarray, shape (..., n_y, n_x)
         One map or a stack of them.
     bounds : tuple of int
-        As `cores_and_halos` gives them.
+        Of the window; may lie outside the map.
     fill : float or bool
         Value of the pixels outside the map.
 

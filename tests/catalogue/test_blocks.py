@@ -8,9 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from made_skies import make_sky, sky_wcs
 from measured_skies import measure
 
+from psseg.catalogue import blocks
 from psseg.catalogue.blocks import fit_workers
 from psseg.catalogue.flags import Flag
 
@@ -37,6 +40,20 @@ def test_processes_are_forked_until_tensorflow_is_loaded(loaded, forked, tmp_pat
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.strip() == forked
+
+
+@given(shape=st.tuples(st.integers(1, 50), st.integers(1, 50)), block=st.integers(1, 60))
+def test_every_pixel_is_owned_once(shape, block):
+    owners = np.zeros(shape, dtype=int)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "BLOCK", block)
+        patch.setattr(blocks, "HALO", 3)
+        cuts = list(blocks._cores_and_windows(shape))
+    for core, window in cuts:
+        owners[core] += 1
+        for own, seen, n in zip(core, window, shape, strict=True):
+            assert seen == slice(max(own.start - 3, 0), min(own.stop + 3, n))
+    assert np.all(owners == 1)
 
 
 def test_one_process_is_this_one():

@@ -12,6 +12,7 @@ from psseg.catalogue.positions import (
     RADIUS_95,
     error_ellipses,
     local_jacobian,
+    principal_axes,
 )
 
 X, Y = np.array([20.0, 70.0]), np.array([30.0, 55.0])
@@ -57,6 +58,18 @@ def test_unknown_errors_have_no_ellipse():
     ellipses = error_ellipses(covariance, jacobian)
     assert np.isnan(ellipses.major).tolist() == [True, True, False]
     assert np.isnan(ellipses.angle).tolist() == [True, True, False]
+
+
+def test_axes_lie_where_the_covariance_is_long():
+    turn = np.deg2rad(30)
+    along, across = np.array([np.sin(turn), np.cos(turn)]), np.array([np.cos(turn), -np.sin(turn)])
+    covariance = 4 * np.outer(along, along) + np.outer(across, across)
+    axes = principal_axes(np.stack([covariance, np.full((2, 2), np.nan)]))
+    assert axes.small == pytest.approx([1, np.nan], nan_ok=True)
+    assert axes.large == pytest.approx([4, np.nan], nan_ok=True)
+    assert axes.angle == pytest.approx([30, np.nan], nan_ok=True)
+    assert np.abs(axes.along[0] @ along) == pytest.approx(1)
+    assert np.abs(axes.across[0] @ across) == pytest.approx(1)
 
 
 def test_radii_are_those_of_a_gaussian():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from astropy import units as u
@@ -9,7 +11,7 @@ from astropy.coordinates import SkyCoord
 from astropy.table import Table
 
 from psseg.crossmatch import compare, make_sky_table
-from psseg.crossmatch.comparison import common_sky, summary_lines, summary_table
+from psseg.crossmatch.comparison import common_sky, share_of, summary_lines, summary_table
 from psseg.crossmatch.comparison_plot import comparison_figure
 from psseg.errors import PssegWarning
 
@@ -105,6 +107,16 @@ def test_catalogues_of_different_skies_share_none():
     marks = common_sky(*(SkyCoord([ra] * 20, [0.0] * 20, unit="deg") for ra in (10, 200)))
     assert not marks[0].any()
     assert not marks[1].any()
+    with pytest.warns(PssegWarning, match="cat.fits and ref.fits have no sky in common"):
+        compare(
+            catalogue(np.ones(1), np.ones(1), label="cat"), catalogue(np.ones(1) + 90, np.ones(1))
+        )
+
+
+@pytest.mark.parametrize("number", [3, 10, 18, 43, 640])
+def test_none_and_all_are_told_exactly(number):
+    assert share_of(np.zeros(number, bool))[1] == 0
+    assert share_of(np.ones(number, bool))[2] == 1
 
 
 def test_fluxes_that_cannot_be_compared_are_left_out():
@@ -113,6 +125,29 @@ def test_fluxes_that_cannot_be_compared_are_left_out():
     with pytest.warns(PssegWarning, match="cannot be compared"):
         found = compare(ours, theirs)
     assert np.isnan(found.flux_ratios()).all()
+
+
+def test_fluxes_without_a_unit_are_taken_for_the_other(recwarn):
+    flux = {"flux": np.array([3.0])}
+    ours = catalogue(np.ones(1), np.ones(1), label="cat", **flux)
+    theirs = catalogue(np.ones(1), np.ones(1), unit=1, **flux)
+    theirs.table["Flux"].unit = None
+    with pytest.warns(PssegWarning, match="^ref.fits: Flux has no unit; taken for Jy$"):
+        assert compare(ours, theirs).flux_ratios() == pytest.approx([1])
+    assert not recwarn
+
+
+def test_fluxes_of_a_known_kind_have_its_unit():
+    aegean = Table({
+        "island": [1], "source": [0], "local_rms": [0.1], "ra": [1.0], "dec": [1.0],
+        "err_ra": [1e-4], "err_dec": [1e-4], "int_flux": [2.0],
+    })  # fmt: skip
+    theirs = make_sky_table(aegean, label="a", origin="a.fits")
+    ours = catalogue(np.ones(1), np.ones(1), unit=u.mJy, flux=np.array([2.0]))
+    assert compare(ours, theirs).flux_ratios() == pytest.approx([1e-3])
+    photons = catalogue(np.ones(1), np.ones(1), unit=u.ph / u.cm**2 / u.s)
+    with pytest.warns(PssegWarning, match="cannot be compared"):
+        assert np.isnan(compare(photons, theirs).flux_ratios()).all()
 
 
 def test_photons_in_a_unit_make_no_difference():
@@ -137,3 +172,9 @@ def test_the_figure_shows_the_numbers(comparison):
     assert any("expected by chance" in text for text in texts)
     assert any("median ratio 2" in text for text in texts)
     assert any("classes agree in 75 %" in text for text in texts)
+
+
+def test_the_figure_says_where_chance_is_not_known(comparison):
+    figure = comparison_figure(replace(comparison, n_chance=np.nan))
+    titles = [axes.get_title() for axes in figure.axes]
+    assert any(text.endswith("an unknown number expected by chance") for text in titles)

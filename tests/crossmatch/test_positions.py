@@ -19,6 +19,8 @@ from psseg.crossmatch.positions import (
     error_pairs,
     normalised_separation,
     radius_pairs,
+    sky_order,
+    unit_vectors,
 )
 from psseg.errors import PssegError
 
@@ -167,6 +169,14 @@ def test_ellipses_of_size_zero_are_points():
     circles = ellipses_of_radius(np.full(3, ARCSEC))
     found = ellipse_pairs(coords, moved, circles, points, confidence=0.95)
     assert rows_of(found) == {(0, 0), (1, 1)}
+
+
+def test_the_order_of_the_sky_puts_neighbours_together():
+    vectors = unit_vectors(random_sky(np.random.default_rng(7), 999))
+    order = sky_order(vectors)
+    assert sorted(order) == list(range(999))
+    steps = [np.linalg.norm(np.diff(v, axis=0), axis=1).mean() for v in (vectors, vectors[order])]
+    assert steps[1] < 0.2 * steps[0]
 
 
 def test_sources_without_position_or_error_match_nothing():

@@ -134,6 +134,28 @@ def test_the_user_is_believed():
     assert read.ellipses.major[0] * 3.6e6 == pytest.approx(4 / 2.4477, rel=1e-4)
 
 
+def test_a_confidence_is_that_of_the_error_named_with_it():
+    read = sky_table(POSITIONS, error="112", confidence=0.9)
+    assert read.ellipses.major[0] * 3600 == pytest.approx(112 / 2.146, rel=1e-4)
+
+
+def test_galactic_columns_that_are_named_are_galactic():
+    columns = {**POSITIONS, "GLON": [120.0, 30.0] * u.deg, "GLAT": [-60.0, 5.0] * u.deg}
+    read = sky_table(columns, ra="GLON", dec="GLAT", error="1")
+    np.testing.assert_allclose(read.coords.galactic.l.deg, [120, 30])
+    np.testing.assert_allclose(read.coords.galactic.b.deg, [-60, 5])
+
+
+def test_only_the_table_that_is_taken_is_spoken_of(tmp_path):
+    other = fits.table_to_hdu(Table({"ra": [1.0], "dec": [2.0]}))
+    mine = fits.table_to_hdu(Table({**POSITIONS, "x": [1.0, 2.0] * u.deg}))
+    fits.HDUList([fits.PrimaryHDU(), other, mine]).writeto(tmp_path / "m.fits")
+    read = read_reference(tmp_path / "m.fits", ColumnChoice(ra="x", error="1"))
+    assert list(read.coords.ra.deg) == [1, 2]
+    with pytest.raises(PssegError, match=r"no column 'nope'; it has ra, dec$"):
+        read_reference(tmp_path / "m.fits", ColumnChoice(flux="nope", unit="deg", error="1"))
+
+
 def test_an_error_in_seconds_of_time_is_an_angle_at_the_equator():
     columns = {"RA": [10.0] * u.deg, "DEC": [60.0] * u.deg, "e_RA": [0.1] * u.s}
     read = sky_table({**columns, "e_DEC": [0.75] * u.arcsec})
@@ -151,6 +173,12 @@ def test_an_error_in_seconds_of_time_is_an_angle_at_the_equator():
         ({"ra": [1.0] * u.Jy, "dec": [3.0] * u.Jy}, {"error": "1"}, "no angle"),
         ({**POSITIONS, "r": [1.0, 1.0] * u.Jy}, {"error": "r"}, "no angle"),
         ({**POSITIONS, "r": [1.0, 1.0]}, {"error": "r", "error_unit": "ells"}, "no unit of angles"),
+        (POSITIONS, {"confidence": 0.9}, "confidence is that of error=COLUMN"),
+        (
+            {**POSITIONS, **ERRORS},
+            {"error": "e_RA,e_DEC", "confidence": 0.9},
+            "leave confidence out",
+        ),
         ({"ra": ["x", "y"], "dec": ["1", "2"]}, {"unit": "deg"}, "no source has a position"),
         ({"ra": [[1.0, 2.0]] * u.deg, "dec": [1.0] * u.deg}, {"error": "1"}, "several values"),
     ],
@@ -168,7 +196,8 @@ def test_what_cannot_be_positions_is_refused(columns, choice, message):
         (b"PAR1....", "Parquet"),
         (b"<?xml version='1.0'?><VOTABLE><RESOURCE/></VOTABLE>", "holds no table"),
         (b"SIMPLE  = nonsense", "no readable FITS"),
-        (b"\x00\x01\x02\x03", "no table|no columns"),
+        (b"\x00\x01\x02\x03", "no table that can be read"),
+        (b"\x1b[2J a \x00\n1 2 3\n", "no table that can be read"),
     ],
 )
 def test_files_that_are_no_catalogues_are_refused(tmp_path, content, message):
@@ -248,6 +277,13 @@ def test_columns_tell_known_catalogues():
     assert (read.label, read.flux_column) == ("NVSS", "S1.4")
     assert read.ellipses.major[0] * 3600 == pytest.approx(0.6, abs=1e-6)
     assert read.coords.ra.deg[0] == pytest.approx(0.38 / 240)
+
+
+def test_the_positions_of_known_catalogues_need_no_unit():
+    pulsars = {"PSRJ": ["J1"], "RAJD": [10.0], "DECJD": [-5.0], "S1400": [2.0]}
+    assert sky_table(pulsars).label == "ATNF"
+    third = sky_table({**pulsars, "PSR_Code": ["G"], "CHAR_Code": ["g"], "G100": [1e-11]})
+    assert (third.label, third.source_class, third.flux_column) == ("3PC", "pulsar", "G100")
 
 
 def test_the_digits_of_a_pulsar_tell_its_error():

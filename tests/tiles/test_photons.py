@@ -70,9 +70,9 @@ def test_photon_falls_into_its_pixel_and_band(write_events, survey):
     lon, lat = [10.0, 10.2, 10.0, 10.0], [20.0, 20.0, 20.3, 20.0]
     path = write_events(lon, lat, [0.4, 0.7, 12.0, 5000.0])
     center = SkyCoord(10.0, 20.0, unit="deg", frame="galactic")
-    tile = read_map(path, survey, center=center.icrs, width=1.1)
-    assert tile.shape == (11, 11)
-    assert np.argwhere(tile.data).tolist() == [[0, 5, 5], [1, 5, 3], [5, 8, 5]]
+    tile = read_map(path, survey, center=center.icrs, width=1.7)
+    assert tile.shape == (17, 17)
+    assert np.argwhere(tile.data).tolist() == [[0, 8, 8], [1, 8, 6], [5, 11, 8]]
     assert "1 photons of other energies dropped" in tile.notes
     assert not tile.mask.any()
     assert any(note.startswith("too few photons to tell") for note in tile.notes)
