@@ -20,13 +20,14 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from psseg.errors import PssegError
+from psseg.picture_levels import MASKED, NOISE_LEVELS
 from psseg.product_folder import ProductSet
 from psseg.products import image_hdu
-from psseg.survey.classes import CLASS_COLOURS, CLASS_NAMES
+from psseg.survey.classes import CLASS_NAMES, class_rgb
 from psseg.tiles.headers import celestial_wcs, find_image, open_fits
 from psseg.tiles.tables import column_names, column_values, find_table
 
-__all__ = ["NOISE_LEVELS", "Frame", "class_frame", "map_frame", "summed_counts"]
+__all__ = ["Frame", "class_frame", "map_frame", "summed_counts"]
 
 PICTURE = (1200, 740)
 """Pixels that DS9's panels leave to the map in the window it opens, measured with DS9 8.4."""
@@ -38,16 +39,11 @@ GREY_PERCENTILES = (30.0, 99.8)
 """Percentiles of the smoothed counts that are black and white: the lower one leaves the noise of
 empty sky dark enough for coloured regions."""
 
-NOISE_LEVELS = (-3.0, 60.0)
-"""Grey levels of radio images run over this range of the median local rms, in pictures, too."""
-
 THINNED = 1000
 """Pixels along a side from which the rms of a radio image is taken."""
 
 DIMMED = 0.45
 """Brightness of the classes' colours in the class map, so that regions stand out from it."""
-
-MASKED = (0.55, 0.45, 0.45)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,10 +219,7 @@ def _colour_table() -> str:
     """Give DS9's colour map of the class map: red, green, blue of each class, then of no data."""
     rows: Iterable[tuple[float, ...]] = [
         (0.0, 0.0, 0.0),
-        *(
-            tuple(DIMMED * int(CLASS_COLOURS[name][k : k + 2], 16) / 255 for k in (1, 3, 5))
-            for name in CLASS_NAMES[1:]
-        ),
+        *(tuple(DIMMED * part / 255 for part in class_rgb(name)) for name in CLASS_NAMES[1:]),
         MASKED,
     ]
     return "".join(" ".join(f"{value:.4f}" for value in row) + "\n" for row in rows)

@@ -12,22 +12,14 @@ from astropy.coordinates import SkyCoord
 from astropy.table import Table
 from astropy.visualization import AsinhStretch, ImageNormalize
 from astropy.visualization.wcsaxes import WCSAxes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import EllipseCollection
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from psseg.catalogue.segment_map import SegmentMap
-from psseg.ds9_frames import NOISE_LEVELS
-from psseg.plots import (
-    MASKED,
-    PANEL_INCHES,
-    class_legend,
-    dress_axes,
-    save_figure,
-    segment_colours,
-)
-from psseg.survey.classes import CLASS_COLOURS, SOURCE_CLASSES
+from psseg.picture_levels import MASKED, NOISE_LEVELS
+from psseg.plots import finish_panels, save_figure, segment_colours, two_panels
+from psseg.survey.classes import CLASS_COLOURS
 from psseg.tiles.radio_image import RadioImage
 
 __all__ = ["image_figure", "plot_image"]
@@ -72,25 +64,12 @@ def image_figure(
     matplotlib.figure.Figure
         Two panels with the sky's coordinates; sources are ellipses of their fitted size.
     """
-    n_y, n_x = image.shape
-    aspect = np.clip(n_y / n_x, 0.3, 2.0)
-    figure = Figure(figsize=(2 * PANEL_INCHES, PANEL_INCHES * aspect + 0.9), layout="compressed")
-    FigureCanvasAgg(figure)
-    step = -(-max(n_y, n_x) // LARGEST_SIDE)
-    map_axes, segment_axes = (
-        figure.add_subplot(1, 2, number, projection=image.wcs) for number in (1, 2)
-    )
+    figure, map_axes, segment_axes = two_panels(image.wcs, image.shape)
+    step = -(-max(image.shape) // LARGEST_SIDE)
     _draw_image(map_axes, image, rms, step)
     _draw_segments(segment_axes, image, table, segments, step)
-    for axes, title in ((map_axes, f"{image.name}: Stokes I"), (segment_axes, "segments by class")):
-        dress_axes(axes, image.wcs, image.shape, title)
+    finish_panels(figure, image.wcs, image.shape, title=f"{image.name}: Stokes I", table=table)
     _draw_sources(map_axes, image, table)
-    figure.legend(
-        handles=class_legend(table),
-        loc="outside lower center",
-        ncols=len(SOURCE_CLASSES),
-        frameon=False,
-    )
     return figure
 
 
@@ -101,7 +80,7 @@ def _draw_image(axes: WCSAxes, image: RadioImage, rms: float | np.ndarray, step:
     norm = ImageNormalize(vmin=low, vmax=high, stretch=AsinhStretch(0.1))
     options = {"origin": "lower", "interpolation": "nearest", "extent": _extent(image.shape)}
     axes.imshow(np.nan_to_num(plane), cmap="gray", norm=norm, **options)
-    axes.imshow(_bytes([(0.0, 0.0, 0.0, 0.0), MASKED])[blank.astype(int)], **options)
+    axes.imshow(_bytes([(0.0, 0.0, 0.0, 0.0), (*MASKED, 1.0)])[blank.astype(int)], **options)
 
 
 def _draw_segments(
@@ -109,7 +88,7 @@ def _draw_segments(
 ) -> None:
     axes.set_facecolor("white")
     picture = _bytes(segment_colours(table, segments))[segments.thinned(step)]
-    picture[image.mask[::step, ::step]] = _bytes(MASKED)
+    picture[image.mask[::step, ::step]] = _bytes((*MASKED, 1.0))
     axes.imshow(picture, origin="lower", interpolation="nearest", extent=_extent(image.shape))
 
 

@@ -25,32 +25,26 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from psseg.catalogue.segment_map import SegmentMap
-from psseg.survey.classes import CLASS_COLOURS, SOURCE_CLASSES
+from psseg.picture_levels import GREY_PERCENTILES, MASKED, SMOOTHING
+from psseg.survey.classes import CLASS_COLOURS, CLASS_MARKERS, SOURCE_CLASSES
 from psseg.tiles.tile import Tile
 
 __all__ = [
-    "CLASS_MARKERS",
     "DPI",
-    "MASKED",
-    "PANEL_INCHES",
     "catalogue_figure",
-    "class_legend",
     "dress_axes",
+    "finish_panels",
     "plot_catalogue",
     "save_figure",
     "segment_colours",
+    "two_panels",
 ]
-
-CLASS_MARKERS = {"pulsar": "^", "blazar": "o", "other": "s"}
-"""Told apart without colour too."""
 
 N_NAMED = 20
 PANEL_INCHES = 7.0
 DPI = 150
 MARKER_POINTS = 9.0
 NAME_POINTS = 7.0
-SMOOTHING = 0.7  # pixels: takes the edge off the Poisson noise and leaves the PSF as it is
-MASKED = (0.55, 0.45, 0.45, 1.0)
 N_ELLIPSE = 48
 
 
@@ -107,40 +101,75 @@ def catalogue_figure(tile: Tile, table: Table, segments: SegmentMap) -> Figure:
     matplotlib.figure.Figure
         Two panels with the sky's coordinates.
     """
-    n_y, n_x = tile.shape
-    aspect = np.clip(n_y / n_x, 0.3, 2.0)
-    figure = Figure(figsize=(2 * PANEL_INCHES, PANEL_INCHES * aspect + 0.9), layout="compressed")
-    FigureCanvasAgg(figure)
-    map_axes, segment_axes = (
-        figure.add_subplot(1, 2, number, projection=tile.wcs) for number in (1, 2)
-    )
+    figure, map_axes, segment_axes = two_panels(tile.wcs, tile.shape)
     _draw_map(map_axes, tile)
     _draw_segments(segment_axes, tile, table, segments)
-    for axes, title in ((map_axes, f"{tile.name}: counts"), (segment_axes, "segments by class")):
-        dress_axes(axes, tile.wcs, tile.shape, title)
+    finish_panels(figure, tile.wcs, tile.shape, title=f"{tile.name}: counts", table=table)
     _draw_sources(map_axes, tile, table)
+    return figure
+
+
+def two_panels(wcs: WCS, shape: tuple[int, int]) -> tuple[Figure, WCSAxes, WCSAxes]:
+    """Make a figure for a map and, beside it, its segments.
+
+    Parameters
+    ----------
+    wcs : astropy.wcs.WCS
+        Two celestial axes.
+    shape : tuple of int
+        Rows and columns of the map.
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+    map_axes, segment_axes : astropy.visualization.wcsaxes.WCSAxes
+    """
+    aspect = np.clip(shape[0] / shape[1], 0.3, 2.0)
+    figure = Figure(figsize=(2 * PANEL_INCHES, PANEL_INCHES * aspect + 0.9), layout="compressed")
+    FigureCanvasAgg(figure)
+    left, right = (figure.add_subplot(1, 2, number, projection=wcs) for number in (1, 2))
+    return figure, left, right
+
+
+def finish_panels(
+    figure: Figure, wcs: WCS, shape: tuple[int, int], *, title: str, table: Table
+) -> None:
+    """Give the panels titles and coordinates, and the figure a legend of the classes.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        As `two_panels` makes it, with both maps drawn.
+    wcs, shape
+        As for `two_panels`.
+    title : str
+        Of the map's panel.
+    table : astropy.table.Table
+        The catalogue.
+    """
+    for axes, text in zip(figure.axes, (title, "segments by class"), strict=True):
+        dress_axes(axes, wcs, shape, text)
     figure.legend(
-        handles=class_legend(table),
+        handles=_class_legend(table),
         loc="outside lower center",
         ncols=len(SOURCE_CLASSES),
         frameon=False,
     )
-    return figure
 
 
 def _draw_map(axes: WCSAxes, tile: Tile) -> None:
     image = gaussian_filter(tile.data.sum(axis=0), SMOOTHING)
     seen = image[~tile.mask]
-    low, high = np.percentile(seen, (0.5, 99.8)) if seen.size else (0.0, 1.0)
+    low, high = np.percentile(seen, GREY_PERCENTILES) if seen.size else (0.0, 1.0)
     norm = ImageNormalize(vmin=low, vmax=max(high, low + 1e-3), stretch=AsinhStretch(0.1))
     axes.imshow(image, origin="lower", cmap="gray", norm=norm, interpolation="nearest")
-    axes.imshow(np.where(tile.mask[..., None], MASKED, 0.0), origin="lower")
+    axes.imshow(np.where(tile.mask[..., None], (*MASKED, 1.0), 0.0), origin="lower")
 
 
 def _draw_segments(axes: WCSAxes, tile: Tile, table: Table, segments: SegmentMap) -> None:
     axes.set_facecolor("white")
     image = segment_colours(table, segments)[segments.data]
-    image[tile.mask] = MASKED
+    image[tile.mask] = (*MASKED, 1.0)
     axes.imshow(image, origin="lower", interpolation="nearest")
 
 
@@ -238,7 +267,7 @@ def _overlap(one: tuple[float, ...], two: tuple[float, ...]) -> bool:
     return one[0] < two[1] and two[0] < one[1] and one[2] < two[3] and two[2] < one[3]
 
 
-def class_legend(table: Table) -> list[Line2D]:
+def _class_legend(table: Table) -> list[Line2D]:
     """Give a legend entry per class, with the number of its sources."""
     classes = np.asarray(table["CLASS"]).astype(str)
     return [

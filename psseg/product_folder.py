@@ -13,6 +13,7 @@ from pathlib import Path
 
 from astropy.io import fits
 
+from psseg.catalogue.fits_format import catalogue_hdus
 from psseg.errors import PssegError, PssegWarning
 from psseg.products import sha256_of
 
@@ -121,15 +122,8 @@ def _product_set(catalogue: Path, map_: str | Path | None) -> ProductSet:
 
 def _read_header(catalogue: Path) -> tuple[fits.Header, list[str]]:
     """Give the header of a catalogue and the names of its columns."""
-    try:
-        with fits.open(catalogue) as hdus:
-            if "CATALOGUE" not in hdus:
-                raise PssegError(
-                    f"{catalogue}: no catalogue of psseg: there is no HDU named CATALOGUE"
-                )
-            return hdus["CATALOGUE"].header, hdus["CATALOGUE"].columns.names
-    except OSError as error:
-        raise PssegError(f"{catalogue}: cannot be read: {error}") from error
+    with catalogue_hdus(catalogue, "CATALOGUE") as hdus:
+        return hdus["CATALOGUE"].header, hdus["CATALOGUE"].columns.names
 
 
 def _given_map(header: fits.Header, path: Path) -> Path:

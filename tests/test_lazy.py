@@ -41,12 +41,13 @@ def test_other_names_are_no_attributes():
             "tensorflow keras astropy numpy scipy matplotlib pyarrow",
         ),
         ("from psseg import read_catalogue", "tensorflow keras matplotlib pyarrow mocpy"),
+        ("import psseg.report", "tensorflow keras matplotlib"),
         (
             "import psseg.pipeline",
             "tensorflow keras photutils scipy.stats scipy.optimize pyarrow mocpy",
         ),
     ],
-    ids=["psseg", "reading a catalogue", "the main job"],
+    ids=["psseg", "reading a catalogue", "the report", "the main job"],
 )
 def test_what_is_slow_to_import_waits_until_it_is_wanted(statement, heavy):
     code = (

@@ -24,9 +24,7 @@ from truth_teller import clear_sources, positions, truthful_labels
 
 from psseg import __version__
 from psseg.catalogue.flags import Flag
-from psseg.catalogue.formats import FORMATS
-from psseg.catalogue.formats import read_catalogue as read_any
-from psseg.catalogue.table import read_catalogue
+from psseg.catalogue.formats import FORMATS, read_catalogue
 from psseg.errors import PssegError, PssegWarning
 from psseg.pipeline import catalogue, catalogue_tile, label
 from psseg.priors import class_priors
@@ -245,10 +243,10 @@ def test_every_format_that_was_asked_for_holds_the_catalogue(truth_teller, sky_f
     made = catalogue(sky_files.counts, tmp_path / "out", formats=FORMATS, command="psseg test")
     assert sorted(made.paths.all) == sorted((tmp_path / "out").iterdir())
     assert len(made.paths.all) == 4 + len(FORMATS) + 1
-    expected = read_any(made.paths.catalogue)
+    expected = read_catalogue(made.paths.catalogue)
     for name in ("votable", "csv", "ecsv", "parquet"):
-        assert_same(read_any(made.paths.formats[name]), expected)
-        assert read_any(made.paths.formats[name]).meta == expected.meta
+        assert_same(read_catalogue(made.paths.formats[name]), expected)
+        assert read_catalogue(made.paths.formats[name]).meta == expected.meta
     fermi = fits.getdata(made.paths.formats["4fgl"], "LAT_Point_Source_Catalog")
     assert fermi["Source_Name"].tolist() == expected["Source_Name"].tolist()
 
@@ -282,7 +280,7 @@ def test_a_radio_image_has_formats_too(stub, tmp_path, monkeypatch):
     out = tmp_path / "out"
     made = catalogue(tmp_path / "field.fits", out, model=network, formats=["csv", "votable", "moc"])
     for name in ("csv", "votable"):
-        assert_same(read_any(made.paths.formats[name]), read_any(made.paths.catalogue))
+        assert_same(read_catalogue(made.paths.formats[name]), read_catalogue(made.paths.catalogue))
     moc = mocpy.MOC.load(str(made.paths.formats["moc"]), "fits")
     there = image.pixel_to_sky([5, 20], [15, 15])
     assert moc.contains_lonlat(there.ra, there.dec).tolist() == [False, True]
@@ -327,7 +325,7 @@ def test_the_path_of_the_map_is_in_the_catalogue(truth_teller, stub, sky_files, 
     header = fits.getheader(made.paths.catalogue, "CATALOGUE")
     assert header["INPATH"] == f"../{folder.name}/?-sky.fits"
     assert (header["INFILE"], header["SURVEY"]) == ("?-sky.fits", "fermi-l?t")
-    assert read_any(made.paths.catalogue).meta["INPATH"] == header["INPATH"]
+    assert read_catalogue(made.paths.catalogue).meta["INPATH"] == header["INPATH"]
     here = os.path.relpath(sky_files.counts)
     made = catalogue(here, tmp_path / "again")
     way = tmp_path / "again" / fits.getheader(made.paths.catalogue)["INPATH"]

@@ -12,8 +12,8 @@ from matplotlib.colors import same_color
 from matplotlib.image import imread
 
 from psseg.catalogue.segment_map import list_segments
-from psseg.plots import CLASS_MARKERS, DPI, catalogue_figure, plot_catalogue, save_figure
-from psseg.survey.classes import CLASS_COLOURS, SOURCE_CLASSES
+from psseg.plots import DPI, catalogue_figure, plot_catalogue, save_figure
+from psseg.survey.classes import CLASS_COLOURS, CLASS_MARKERS, SOURCE_CLASSES
 from psseg.tiles.tile import Tile
 
 SHAPE = (60, 80)

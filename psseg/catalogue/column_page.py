@@ -43,10 +43,10 @@ tabular data, and without them it is read all the same. FITS keeps ASCII alone. 
 pyarrow, MOC needs mocpy: `pip install 'psseg[formats]'`.
 
 `--format 4fgl` writes `<name>_4fgl.fits`, with the tables and columns of gll_psc (4FGL-DR4), for
-gammapy's `SourceCatalog4FGL`; it needs `--exposure` for its fluxes. What psseg does
-not measure is empty there, and each spectrum is the power law through `FLUX1000`. `--format moc`
-writes `<name>_moc.fits`, the area that
-was searched, without blank pixels.
+gammapy's `SourceCatalog4FGL`; it needs `--exposure` for its fluxes. What psseg does not measure is
+empty there. Each spectrum is the power law through `FLUX1000`, or through `Flux_Band` on maps that
+lack the bands for that. `--format moc` writes `<name>_moc.fits`, the area that was searched,
+without blank pixels.
 """
 
 

@@ -23,9 +23,10 @@ from psseg.catalogue.column import Column
 from psseg.catalogue.columns import COLUMNS
 from psseg.catalogue.coverage import check_mocpy, write_coverage
 from psseg.catalogue.csv_format import metadata_path, read_csv, write_csv, write_csv_metadata
-from psseg.catalogue.declared_tables import NOT_META, declared, in_own_names, read_hdu
+from psseg.catalogue.declared_tables import declared, in_own_names
 from psseg.catalogue.ecsv_format import read_ecsv, write_ecsv
 from psseg.catalogue.fermi_format import write_fermi
+from psseg.catalogue.fits_format import NOT_META, catalogue_hdus, flag_cards, read_hdu
 from psseg.catalogue.flags import FLAG_MEANINGS
 from psseg.catalogue.parquet_format import check_pyarrow, read_parquet, write_parquet
 from psseg.catalogue.plain_tables import header_meta
@@ -189,10 +190,8 @@ def read_catalogue(path: str | Path) -> QTable:
 
 def _flag_meanings(table: QTable) -> dict[str, str]:
     """Say what the bits of ``Flags`` mean, as the header of the FITS file does."""
-    meanings: Mapping[Any, str] = (
-        FLAG_MEANINGS if "RAJ2000" in table.colnames else RADIO_FLAG_MEANINGS
-    )
-    return {f"FLAG{flag.value}": f"{flag.name}: {text}" for flag, text in meanings.items()}
+    counts = "RAJ2000" in table.colnames
+    return flag_cards(FLAG_MEANINGS) if counts else flag_cards(RADIO_FLAG_MEANINGS)
 
 
 def _reader(start: bytes) -> Callable[[str | Path], QTable]:
@@ -211,11 +210,6 @@ def _columns_of(names: Sequence[str]) -> tuple[Column, ...]:
 
 
 def _read_fits(path: str | Path) -> QTable:
-    try:
-        with fits.open(path, memmap=False) as hdus:
-            if "CATALOGUE" not in hdus:
-                raise PssegError(f"{path}: no catalogue of psseg: there is no HDU named CATALOGUE")
-            hdu = hdus["CATALOGUE"]
-            return read_hdu(hdu, _columns_of(hdu.columns.names), str(path))
-    except OSError as error:
-        raise PssegError(f"{path}: cannot be read: {error}") from error
+    with catalogue_hdus(path, "CATALOGUE") as hdus:
+        hdu = hdus["CATALOGUE"]
+        return read_hdu(hdu, _columns_of(hdu.columns.names), str(path))

@@ -17,14 +17,13 @@ from astropy.table import QTable, Table
 from numpy.typing import ArrayLike, NDArray
 
 from psseg.catalogue.class_columns import class_values
-from psseg.catalogue.declared_tables import (
-    declared,
-    empty_table,
+from psseg.catalogue.declared_tables import declared, empty_table, rows_of, told_apart
+from psseg.catalogue.fits_format import (
+    catalogue_hdus,
     read_hdu,
-    rows_of,
-    stamp,
+    refuse_incomplete,
     table_hdu,
-    told_apart,
+    write_hdus,
 )
 from psseg.catalogue.radio_columns import COMPONENT_COLUMNS, RADIO_COLUMNS
 from psseg.catalogue.radio_flags import RADIO_FLAG_MEANINGS
@@ -192,29 +191,24 @@ def write_radio_catalogue(
     PssegError
         If the file exists, a table lacks a column or there is no such style.
     """
-    if Path(path).exists():
-        raise PssegError(f"{path}: exists already")
-    for part, columns in ((table, RADIO_COLUMNS), (components, COMPONENT_COLUMNS)):
-        missing = [column.name for column in columns if column.name not in part.colnames]
-        if missing:
-            raise PssegError(f"{path}: the table is no catalogue, it lacks {', '.join(missing)}")
-    primary = fits.PrimaryHDU()
+    refuse_incomplete(path, table, RADIO_COLUMNS)
+    refuse_incomplete(path, components, COMPONENT_COLUMNS)
     if style is None:
         catalogue = table_hdu(table, "CATALOGUE", RADIO_COLUMNS)
         parts = table_hdu(components, "COMPONENTS", COMPONENT_COLUMNS)
     else:
         catalogue = table_hdu(styled(table, style), "CATALOGUE")
         parts = table_hdu(styled(components, style), "COMPONENTS")
-    for hdu in (primary, catalogue):
-        stamp(hdu.header, table.meta)
-        stamp(hdu.header, provenance)
-    for flag, meaning in RADIO_FLAG_MEANINGS.items():
-        catalogue.header[f"FLAG{flag.value}"] = f"{flag.name}: {meaning}"
-    survey = table_hdu(survey_table, "SURVEY")
-    stamp(survey.header, survey_table.meta)
-    applied = Table({"NAME": list(thresholds), "VALUE": [float(v) for v in thresholds.values()]})
-    hdus = [primary, catalogue, parts, survey, table_hdu(applied, "THRESHOLDS")]
-    fits.HDUList(hdus).writeto(path, checksum=True)
+    write_hdus(
+        path,
+        catalogue,
+        [parts],
+        meta=table.meta,
+        provenance=provenance,
+        flags=RADIO_FLAG_MEANINGS,
+        survey_table=survey_table,
+        thresholds=thresholds,
+    )
 
 
 def read_radio_catalogue(path: str | Path) -> tuple[QTable, QTable]:
@@ -236,19 +230,11 @@ def read_radio_catalogue(path: str | Path) -> tuple[QTable, QTable]:
     PssegError
         If the file cannot be read or holds no catalogue of a radio image.
     """
-    try:
-        with fits.open(path, memmap=False) as hdus:
-            for name in ("CATALOGUE", "COMPONENTS"):
-                if name not in hdus:
-                    raise PssegError(
-                        f"{path}: no radio catalogue of psseg: there is no HDU named {name}"
-                    )
-            return (
-                read_hdu(hdus["CATALOGUE"], RADIO_COLUMNS, str(path)),
-                read_hdu(hdus["COMPONENTS"], COMPONENT_COLUMNS, str(path)),
-            )
-    except OSError as error:
-        raise PssegError(f"{path}: cannot be read: {error}") from error
+    with catalogue_hdus(path, "CATALOGUE", "COMPONENTS", what="radio catalogue") as hdus:
+        return (
+            read_hdu(hdus["CATALOGUE"], RADIO_COLUMNS, str(path)),
+            read_hdu(hdus["COMPONENTS"], COMPONENT_COLUMNS, str(path)),
+        )
 
 
 def read_image_description(path: str | Path) -> QTable:

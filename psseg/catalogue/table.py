@@ -1,4 +1,4 @@
-"""The catalogue of a counts map: how it is built, written and read.
+"""The catalogue of a counts map: how it is built and written.
 
 In: what was measured and how probable the classes are. Out: a table with all columns of
 `psseg.catalogue.columns`, in memory or as a FITS file.
@@ -17,25 +17,16 @@ from astropy.table import QTable, Table
 from numpy.typing import ArrayLike, NDArray
 
 from psseg.catalogue.class_columns import class_values
-from psseg.catalogue.columns import COLUMNS, column_names
-from psseg.catalogue.declared_tables import (
-    declared,
-    empty_table,
-    read_hdu,
-    rows_of,
-    stamp,
-    table_hdu,
-    told_apart,
-)
+from psseg.catalogue.columns import COLUMNS
+from psseg.catalogue.declared_tables import declared, empty_table, rows_of, told_apart
+from psseg.catalogue.fits_format import refuse_incomplete, table_hdu, write_hdus
 from psseg.catalogue.flags import FLAG_MEANINGS
-from psseg.errors import PssegError
 from psseg.survey.survey import Survey
 
 __all__ = [
     "build_catalogue",
     "describe_survey",
     "empty_catalogue",
-    "read_catalogue",
     "source_names",
     "write_catalogue",
 ]
@@ -187,48 +178,13 @@ def write_catalogue(
     PssegError
         If the file exists or the table lacks a column.
     """
-    if Path(path).exists():
-        raise PssegError(f"{path}: exists already")
-    missing = [name for name in column_names() if name not in table.colnames]
-    if missing:
-        raise PssegError(f"{path}: the table is no catalogue, it lacks {', '.join(missing)}")
-    primary = fits.PrimaryHDU()
-    catalogue = table_hdu(table, "CATALOGUE", COLUMNS)
-    for hdu in (primary, catalogue):
-        stamp(hdu.header, table.meta)
-        stamp(hdu.header, provenance)
-    for flag, meaning in FLAG_MEANINGS.items():
-        catalogue.header[f"FLAG{flag.value}"] = f"{flag.name}: {meaning}"
-    survey = table_hdu(survey_table, "SURVEY")
-    stamp(survey.header, survey_table.meta)
-    applied = Table({"NAME": list(thresholds), "VALUE": [float(v) for v in thresholds.values()]})
-    hdus = [primary, catalogue, survey, table_hdu(applied, "THRESHOLDS")]
-    fits.HDUList(hdus).writeto(path, checksum=True)
-
-
-def read_catalogue(path: str | Path) -> QTable:
-    """Read a catalogue that `write_catalogue` wrote.
-
-    Parameters
-    ----------
-    path : str or Path
-        The file.
-
-    Returns
-    -------
-    QTable
-        With units, descriptions, UCDs (``column.info.meta["ucd"]``) and, in its meta, what the
-        header says.
-
-    Raises
-    ------
-    PssegError
-        If the file cannot be read or holds no catalogue.
-    """
-    try:
-        with fits.open(path, memmap=False) as hdus:
-            if "CATALOGUE" not in hdus:
-                raise PssegError(f"{path}: no catalogue of psseg: there is no HDU named CATALOGUE")
-            return read_hdu(hdus["CATALOGUE"], COLUMNS, str(path))
-    except OSError as error:
-        raise PssegError(f"{path}: cannot be read: {error}") from error
+    refuse_incomplete(path, table, COLUMNS)
+    write_hdus(
+        path,
+        table_hdu(table, "CATALOGUE", COLUMNS),
+        meta=table.meta,
+        provenance=provenance,
+        flags=FLAG_MEANINGS,
+        survey_table=survey_table,
+        thresholds=thresholds,
+    )

@@ -18,23 +18,21 @@ from astropy.wcs.utils import proj_plane_pixel_area
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from psseg.ds9_frames import NOISE_LEVELS, summed_counts
+from psseg.ds9_frames import summed_counts
 from psseg.errors import PssegError, PssegWarning
 from psseg.label_file import plane_names
-from psseg.plots import SMOOTHING
+from psseg.picture_levels import GREY_PERCENTILES, NOISE_LEVELS, SMOOTHING
 from psseg.product_folder import ProductSet
 from psseg.report.layers import Plane
 from psseg.survey.survey import Survey, counts_survey, load_survey
 from psseg.tiles.beam import Beam
+from psseg.tiles.places import pixels_at
 from psseg.tiles.radio_files import read_radio_image
 from psseg.tiles.radio_image import RadioImage
 from psseg.tiles.readers import read_map
 from psseg.tiles.tile import Tile
 
 __all__ = ["Field", "plane_of", "read_field"]
-
-GREY_PERCENTILES = (0.5, 99.8)
-"""Of the pixels with data: shown black and white."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,9 +124,10 @@ def plane_of(
     Plane
         NaN limits where no pixel has data.
     """
-    seen = values[np.isfinite(values)]
     if limits is None or not np.isfinite(limits).all():
-        limits = tuple(np.percentile(seen, GREY_PERCENTILES)) if seen.size else (np.nan, np.nan)
+        seen = values[np.isfinite(values)]
+        shown = np.percentile(seen, GREY_PERCENTILES, overwrite_input=True) if seen.size else ()
+        limits = tuple(shown) or (np.nan, np.nan)
     low, high = (float(limit) for limit in limits)
     return Plane(name=name, unit=unit, values=values, low=low, high=high)
 
@@ -222,11 +221,9 @@ def _sampled(
 ) -> tuple[NDArray[np.floating], NDArray[np.bool_]]:
     """Give counts and mask of the nearest pixels: in place to half a pixel, for looking only."""
     rows, columns = np.indices(shape)
-    places = SkyCoord.from_pixel(columns, rows, wcs).to_pixel(own)
-    x, y = (np.nan_to_num(np.rint(place), nan=-1).astype(int) for place in places)
-    off = (x < 0) | (y < 0) | (x >= mask.shape[1]) | (y >= mask.shape[0])
-    x, y = np.where(off, 0, x), np.where(off, 0, y)
-    return np.where(off, 0, planes[:, y, x]), off | mask[y, x]
+    x, y = SkyCoord.from_pixel(columns, rows, wcs).to_pixel(own)
+    rows, columns, inside = pixels_at(x, y, mask.shape)
+    return np.where(inside, planes[:, rows, columns], 0), ~inside | mask[rows, columns]
 
 
 def _radio_planes(
@@ -258,14 +255,14 @@ def _label_planes(hdus: fits.HDUList) -> list[Plane]:
         background = np.asarray(hdus["BACKGROUND"].data, dtype=np.float32).sum(axis=0)
         planes.append(plane_of("Expected background", background, unit="counts"))
     if "RMS" in hdus:
-        rms = np.asarray(hdus["RMS"].data, dtype=np.float32).reshape(-1, *source.shape)[0]
+        rms = np.asarray(hdus["RMS"].data.reshape(-1, *source.shape)[0], dtype=np.float32)
         planes.append(plane_of("Local rms", rms, unit="Jy/beam"))
     return planes
 
 
 def _median(values: NDArray[np.floating]) -> float:
     seen = values[np.isfinite(values)]
-    return float(np.median(seen)) if seen.size else np.nan
+    return float(np.median(seen, overwrite_input=True)) if seen.size else np.nan
 
 
 def _same_pixels(tile: Tile | RadioImage, wcs: WCS, shape: tuple[int, int]) -> bool:

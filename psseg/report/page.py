@@ -20,22 +20,16 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 from astropy.table import QTable
-from matplotlib.colors import to_rgb
 
+from psseg.catalogue.formats import read_catalogue
 from psseg.errors import PssegError
 from psseg.product_folder import ProductSet
 from psseg.products import check_writable, write_together
 from psseg.report.field import Field, read_field
 from psseg.report.layers import TILE, Layer, encode_planes, overlay_layer
-from psseg.report.sources import (
-    class_list,
-    column_list,
-    outlines,
-    read_sources,
-    sky_lattice,
-)
+from psseg.report.sources import class_list, column_list, outlines, sky_lattice
 from psseg.report.summary import flag_list, header_cards, history, read_tables
-from psseg.survey.classes import CLASS_COLOURS, IGNORED, SOURCE_CLASSES, SourceClass
+from psseg.survey.classes import IGNORED, SOURCE_CLASSES, SourceClass, class_rgb
 
 __all__ = ["page_data", "render", "report_path", "write_report"]
 
@@ -102,7 +96,7 @@ def page_data(products: ProductSet) -> tuple[dict[str, Any], list[dict[str, Any]
     layers : list of dict
         Pictures of the map; those with ``overlay`` lie over the others.
     """
-    table = read_sources(products.catalogue, kind=products.kind)
+    table = read_catalogue(products.catalogue)
     field = read_field(products)
     header = fits.getheader(products.catalogue, "CATALOGUE")
     data = {
@@ -174,8 +168,7 @@ def _overlays(field: Field, table: QTable) -> list[Layer]:
     """Segments in their sources' classes, and the class of each pixel by itself."""
     colours = np.zeros((256, 4), dtype=int)
     for name in SOURCE_CLASSES:
-        rgb = [round(255 * part) for part in to_rgb(CLASS_COLOURS[name])]
-        colours[SourceClass[name.upper()]] = (*rgb, OVERLAY_OPACITY)
+        colours[SourceClass[name.upper()]] = (*class_rgb(name), OVERLAY_OPACITY)
     of_segment = np.zeros(max(int(field.segments.max(initial=0)) + 1, 1), dtype=np.uint8)
     for segment, name in zip(table["SEGMENT"], table["CLASS"], strict=True):
         if 0 < segment < len(of_segment):

@@ -1,12 +1,11 @@
 """The sources of a report: the catalogue's columns, and where and how large each is on the map.
 
-In: the catalogue file and the map's WCS. Out: plain values that JSON can hold; None for NaN.
+In: the catalogue and the map's WCS. Out: plain values that JSON can hold; None for NaN.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,22 +14,18 @@ from astropy.table import QTable
 from astropy.wcs import WCS
 
 from psseg.catalogue.columns import COLUMNS
-from psseg.catalogue.declared_tables import in_own_names
 from psseg.catalogue.map_regions import pixel_ellipses
 from psseg.catalogue.radio_columns import RADIO_COLUMNS
 from psseg.catalogue.radio_regions import radio_shapes_drawn
 from psseg.catalogue.regions import catalogue_shapes
 from psseg.catalogue.source_shapes import SourceShapes
-from psseg.errors import PssegError
-from psseg.plots import CLASS_MARKERS
-from psseg.survey.classes import CLASS_COLOURS, SOURCE_CLASSES
+from psseg.survey.classes import CLASS_COLOURS, CLASS_MARKERS, SOURCE_CLASSES
 
 __all__ = [
     "class_list",
     "column_list",
     "outlines",
     "plain",
-    "read_sources",
     "sky_lattice",
     "unit_text",
 ]
@@ -40,39 +35,13 @@ LATTICE = 33
 25 deg that is good to 5 arcsec, a seventieth of a pixel."""
 
 
-def read_sources(path: str | Path, *, kind: str) -> QTable:
-    """Read the sources of a catalogue under psseg's own names of the columns.
-
-    Parameters
-    ----------
-    path : str or Path
-        A FITS catalogue of psseg, in its own style or another.
-    kind : str
-        "counts" or "continuum".
-
-    Returns
-    -------
-    QTable
-
-    Raises
-    ------
-    PssegError
-        If the file cannot be read, is no catalogue or lacks columns the report needs.
-    """
-    try:
-        table = QTable.read(path, hdu="CATALOGUE", mask_invalid=False, character_as_bytes=False)
-    except (OSError, KeyError, ValueError) as error:
-        raise PssegError(f"{path}: no catalogue that psseg can read: {error}") from error
-    return in_own_names(table, COLUMNS if kind == "counts" else RADIO_COLUMNS, path)
-
-
 def column_list(table: QTable) -> list[dict[str, Any]]:
     """Give every column: name, unit, meaning and values.
 
     Parameters
     ----------
     table : QTable
-        As `read_sources` gives it.
+        A catalogue.
 
     Returns
     -------
@@ -128,7 +97,7 @@ def outlines(table: QTable, wcs: WCS, *, kind: str) -> dict[str, list[float | No
     Parameters
     ----------
     table : QTable
-        As `read_sources` gives it.
+        A catalogue.
     wcs : astropy.wcs.WCS
         Two celestial axes.
     kind : str

@@ -5,13 +5,14 @@ In: the catalogue file. Out: plain values that JSON can hold.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
 from pathlib import Path
 from typing import Any
 
 from astropy.io import fits
 from astropy.table import QTable
 
+from psseg.catalogue.fits_format import flag_cards
 from psseg.catalogue.flags import FLAG_MEANINGS
 from psseg.catalogue.radio_flags import RADIO_FLAG_MEANINGS
 from psseg.report.sources import plain, unit_text
@@ -46,17 +47,15 @@ def flag_list(header: fits.Header, *, kind: str) -> list[dict[str, Any]]:
     -------
     list of dict
     """
-    meanings: Iterable[tuple[Any, str]] = (
-        FLAG_MEANINGS if kind == "counts" else RADIO_FLAG_MEANINGS
-    ).items()
-    told = {flag.value: f"{flag.name}: {meaning}" for flag, meaning in meanings}
-    cards = {
-        int(key.removeprefix("FLAG")): str(header[key])
-        for key in header
-        if key.startswith("FLAG") and key.removeprefix("FLAG").isdigit()
-    }
-    parts = ((bit, *text.partition(":")) for bit, text in sorted((cards or told).items()))
-    return [{"bit": bit, "name": name, "meaning": text.strip()} for bit, name, _, text in parts]
+    told = flag_cards(FLAG_MEANINGS) if kind == "counts" else flag_cards(RADIO_FLAG_MEANINGS)
+    cards = {key: str(header[key]) for key in header if re.fullmatch(r"FLAG\d+", key)}
+    parts = (
+        (int(key.removeprefix("FLAG")), *text.partition(":"))
+        for key, text in (cards or told).items()
+    )
+    return [
+        {"bit": bit, "name": name, "meaning": text.strip()} for bit, name, _, text in sorted(parts)
+    ]
 
 
 def header_cards(header: fits.Header) -> list[list[str]]:

@@ -10,12 +10,14 @@ from enum import IntEnum
 
 __all__ = [
     "CLASS_COLOURS",
+    "CLASS_MARKERS",
     "CLASS_NAMES",
     "CODES",
     "IGNORED",
     "SOURCE_CLASSES",
     "SourceClass",
     "class_of_code",
+    "class_rgb",
 ]
 
 
@@ -47,6 +49,9 @@ CODES = {
 # Okabe & Ito's palette: told apart by colour-blind readers, bright enough on a dark map.
 CLASS_COLOURS = {"pulsar": "#E69F00", "blazar": "#56B4E9", "other": "#CC79A7"}
 
+CLASS_MARKERS = {"pulsar": "^", "blazar": "o", "other": "s"}
+"""Told apart without colour too; as matplotlib names them."""
+
 _CLASS_OF_CODE = {
     code: SourceClass[name.upper()] for name, codes in CODES.items() for code in codes
 }
@@ -73,3 +78,24 @@ def class_of_code(code: str) -> SourceClass | None:
     True
     """
     return _CLASS_OF_CODE.get(code.strip().lower())
+
+
+def class_rgb(name: str) -> tuple[int, int, int]:
+    """Give red, green and blue of a class's colour, 0 to 255.
+
+    Parameters
+    ----------
+    name : str
+        One of `SOURCE_CLASSES`.
+
+    Returns
+    -------
+    tuple of int
+
+    Examples
+    --------
+    >>> class_rgb("pulsar")
+    (230, 159, 0)
+    """
+    red, green, blue = bytes.fromhex(CLASS_COLOURS[name].removeprefix("#"))
+    return red, green, blue

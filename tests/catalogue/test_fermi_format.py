@@ -12,10 +12,12 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 from made_catalogues import counts_catalogue
-from made_skies import SURVEY
+from made_skies import SURVEY, make_sky, power_law_shares
+from measured_skies import in_order, measure
 
 from psseg.catalogue.fermi_format import fermi_tables, pivot_energy, write_fermi
 from psseg.catalogue.flags import Flag
+from psseg.catalogue.table import build_catalogue
 
 PYTHON = os.environ.get("PSSEG_GAMMAPY_PYTHON", "")
 
@@ -91,13 +93,81 @@ def test_bands_without_the_source_have_no_lower_error():
     assert errors[..., 1] == pytest.approx(table["Unc_Flux_Band"].value)
 
 
-def test_flags_are_those_of_4fgl():
-    assert set(fermi_tables(power_laws(2), SURVEY)["LAT_Point_Source_Catalog"]["Flags"]) == {16}
+def point_catalogue(ra, npred, *, flags=Flag.EDGE | Flag.BLENDED, best_band=5):
+    """Sources in a row on the equator, each best seen in one band."""
+    n = len(ra)
+    significance = np.zeros((n, 8))
+    significance[:, best_band] = 5.0
+    return counts_catalogue(
+        n, RAJ2000=np.array(ra) * u.deg, DEJ2000=np.zeros(n) * u.deg, Npred=npred,
+        Sqrt_TS_Band=significance, Flags=np.full(n, int(flags)),
+    )  # fmt: skip
+
+
+def flags_4fgl(table):
+    return fermi_tables(table, SURVEY)["LAT_Point_Source_Catalog"]["Flags"].tolist()
+
+
+def test_only_the_fainter_of_two_neighbours_is_flagged_as_in_4fgl():
+    near, far = [10.0, 10.4, 12.0], [10.0, 10.7, 12.0]
+    assert flags_4fgl(point_catalogue(near, [90.0, 30.0, 500.0])) == [0, 16, 0]
+    assert flags_4fgl(point_catalogue(near, [30.0, 90.0, 5.0])) == [16, 0, 0]
+    assert flags_4fgl(point_catalogue(far, [90.0, 30.0, 500.0])) == [0, 0, 0]
+    assert flags_4fgl(point_catalogue(far, [90.0, 30.0, 500.0], best_band=1)) == [0, 16, 0]
+    assert flags_4fgl(point_catalogue([359.9, 0.1], [1.0, 2.0])) == [16, 0]
+    assert flags_4fgl(point_catalogue(near, [90.0, 30.0, 500.0], flags=Flag.ON_DIFFUSE)) == [8] * 3
+    assert flags_4fgl(point_catalogue([], [])) == []
+
+
+@pytest.fixture(scope="module")
+def above_10_gev():
+    """Catalogue bright and faint sources of known spectra on a map that begins at 10 GeV."""
+    rng = np.random.default_rng(7)
+    x, y = np.array([20.0, 70.0, 24.0, 72.0]), np.array([22.0, 25.0, 71.0, 68.0])
+    flux = np.array([4e-9, 2e-8, 1e-9, 8e-9])
+    counts = flux * power_law_shares(2.0)[1]
+    here = {"index": 2.0, "bands_present": np.arange(8) >= 5}
+    _, table = measure(make_sky(rng, x=x, y=y, counts=counts, **here))
+    found = build_catalogue(in_order(table, x, y), likelihoods=np.full((4, 3), 1 / 3))
+    return found, flux
+
+
+def test_without_the_bands_of_flux1000_the_density_is_that_of_the_bands(above_10_gev):
+    table, flux = above_10_gev
+    assert np.isnan(table["FLUX1000"]).all()
+    sources = fermi_tables(table, SURVEY)["LAT_Point_Source_Catalog"]
+    pivot = sources["Pivot_Energy"].to_value("GeV")
+    assert ((pivot > 14) & (pivot < 60)).all()
+    density, error = (
+        sources[name].to_value("cm-2 s-1 GeV-1")
+        for name in ("PL_Flux_Density", "Unc_PL_Flux_Density")
+    )
+    truth = flux * pivot**-2 / 0.99
+    assert (abs(density - truth) < 2.5 * error).all()
+    photons = np.asarray(table["Npred"])
+    assert error / density == pytest.approx(1 / np.sqrt(photons), rel=0.35)
+
+
+def test_at_the_pivot_of_the_bands_the_index_does_not_matter(above_10_gev):
+    table, _ = above_10_gev
+
+    def amplitude(change):
+        moved = table.copy()
+        moved["PL_Index"] = table["PL_Index"] + np.float32(change)
+        source = fermi_tables(moved, SURVEY)["LAT_Point_Source_Catalog"][1]
+        return source["PL_Flux_Density"].value, source["Pivot_Energy"].to_value("MeV")
+
+    (steep, high), (flat, low), (middle, pivot) = (amplitude(step) for step in (0.1, -0.1, 0))
+    index = float(table["PL_Index"][1])
+    assert steep * (high / pivot) ** (index + 0.1) == pytest.approx(middle, rel=0.02)
+    assert flat * (low / pivot) ** (index - 0.1) == pytest.approx(middle, rel=0.02)
 
 
 def test_without_exposure_there_are_no_fluxes_and_still_a_file(tmp_path):
-    nothing = np.full(3, np.nan) * u.Unit("cm-2 s-1")
-    table = counts_catalogue(3, FLUX1000=nothing, PL_Index=[2.0, np.nan, 1.0])
+    nothing = np.full((3, 8), np.nan) * u.Unit("cm-2 s-1")
+    table = counts_catalogue(
+        3, FLUX1000=nothing[:, 0], Flux_Band=nothing, PL_Index=[2.0, np.nan, 1.0]
+    )
     write_fermi(tmp_path / "a.fits", table, survey=SURVEY, provenance={})
     assert np.isnan(fits.getdata(tmp_path / "a.fits", 1)["PL_Flux_Density"]).all()
 

@@ -214,6 +214,17 @@ def test_a_damaged_file_is_refused_in_one_line(write, name):
     assert len(str(caught.value)) < 400
 
 
+@pytest.mark.filterwarnings("ignore:File may have been truncated")
+def test_a_fits_file_that_ends_within_its_table_is_refused(tmp_path):
+    path, extra = tmp_path / "it.fits", {"survey_table": Table({"A": [1]}), "thresholds": {}}
+    write_catalogue(path, counts_catalogue(200), provenance={}, **extra)
+    with fits.open(path) as hdus:
+        start = hdus["CATALOGUE"].fileinfo()["datLoc"]
+    path.write_bytes(path.read_bytes()[: start + 5000])
+    with pytest.raises(PssegError, match=r"it\.fits: cannot be read"):
+        read_catalogue(path)
+
+
 @pytest.mark.parametrize("content", [b"", b"no table", b"a,b\n1\n", b"<html></html>", b"\xff\xfe"])
 def test_what_is_no_catalogue_is_refused(tmp_path, content):
     (tmp_path / "it.csv").write_bytes(content)

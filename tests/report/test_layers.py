@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -75,3 +76,14 @@ def test_an_overlay_is_transparent_but_for_its_classes():
     assert picture[1, 1].tolist() == [10, 20, 30, 200]
     assert picture[0, :, 3].tolist() == [0, 0]
     assert overlay_layer("it", np.zeros((3, 3), dtype=int), colours).tiles == {}
+
+
+def test_a_large_plane_is_stretched_in_little_memory():
+    values = np.linspace(0, 2, 3_000_000, dtype=np.float32).reshape(3000, 1000)
+    tracemalloc.start()
+    levels = grey_levels(values, low=0.0, high=2.0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5 * values.size
+    assert (np.diff(levels[:, 0].astype(int)) >= 0).all()
+    assert (levels[0, 0], levels[-1, -1]) == (0, 255)

@@ -13,14 +13,15 @@ from astropy.table import Table
 from click.testing import CliRunner
 from scipy.ndimage import gaussian_filter
 
-from psseg.catalogue.declared_tables import table_hdu
+from psseg.catalogue.fits_format import table_hdu
+from psseg.catalogue.radio_columns import RADIO_COLUMNS
 from psseg.catalogue.radio_styles import styled
 from psseg.catalogue.radio_table import read_radio_catalogue
 from psseg.cli_report import report
 from psseg.errors import PssegError, PssegWarning
 from psseg.label_file import class_map
+from psseg.picture_levels import SMOOTHING
 from psseg.pipeline import catalogue
-from psseg.plots import SMOOTHING
 from psseg.product_folder import ProductSet, find_products
 from psseg.products import image_hdu
 from psseg.report import report_path, write_report
@@ -47,6 +48,8 @@ def test_the_page_holds_the_catalogue(make_products):
     assert values(data, "Source_Name") == list(table["Source_Name"])
     assert values(data, "ra") == table["ra"].value.tolist()
     assert values(data, "alpha") == [None] * len(table)
+    told = {column["name"]: column["meaning"] for column in data["columns"]}
+    assert told == {column.name: column.description for column in RADIO_COLUMNS}
     assert [kind["count"] for kind in data["classes"]] == [4, 4, 4]
     assert {kind["name"]: kind["colour"] for kind in data["classes"]} == CLASS_COLOURS
     assert data["flags"][0]["name"] == "EDGE"
