@@ -18,11 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from psseg.catalogue.attenuation import correct_fluxes
 from psseg.catalogue.classification import apply_priors, class_scores
-from psseg.catalogue.probability import (
-    calibrated_classes,
-    combined_classes,
-    source_probability,
-)
+from psseg.catalogue.probability import calibrated_classes, combined_classes, source_probability
 from psseg.catalogue.radio_association import associated_segments
 from psseg.catalogue.radio_errors import calibrate_errors
 from psseg.catalogue.radio_evidence import radio_evidence
@@ -38,11 +34,7 @@ from psseg.priors import class_priors
 from psseg.radio_classes import leakage_spread, measured_classes
 from psseg.survey.classes import CLASS_NAMES, SOURCE_CLASSES
 from psseg.tiles.image_noise import ImageNoise
-from psseg.tiles.network_planes import (
-    NetworkPlanes,
-    beam_pixels,
-    to_image_grid,
-)
+from psseg.tiles.network_planes import NetworkPlanes, beam_pixels, to_image_grid
 from psseg.tiles.noise import NoiseMesh, measure_planes
 from psseg.tiles.probability_map import ProbabilityMap
 from psseg.tiles.radio_image import RadioImage
@@ -113,6 +105,27 @@ class _Found:
     class_scores: NDArray[np.float64]
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Measured:
+    """What was measured of all candidates.
+
+    Parameters
+    ----------
+    table, components : QTable
+        As :func:`psseg.catalogue.radio_measurement.measure_image` gives them; in pixels of the
+        image.
+    class_scores : numpy.ndarray, shape (n_sources, 3)
+        What the network says of the classes.
+    segments : SegmentMap
+        Of the image; labels are the table's SEGMENT.
+    """
+
+    table: QTable
+    components: QTable
+    class_scores: NDArray[np.float64]
+    segments: SegmentMap
+
+
 def catalogue_image(
     image: RadioImage,
     model: Model,
@@ -169,60 +182,34 @@ def catalogue_image(
     memory is that of the image, a byte per pixel, and one region. A source larger than the regions
     overlap, 384 pixels, may be cut where they meet; it then has the flag EDGE.
     """
-    meshes = measure_planes(image)
     class_probabilities = ProbabilityMap((len(CLASS_NAMES), *image.shape))
-    searched = [
-        _search(image, region, meshes, model, class_probabilities, progress=progress)
-        for region in regions_of(image, progress=progress)
-    ]
+    searched = _searched(image, model, class_probabilities, progress=progress)
     noise, statistics = _without_sources(image, searched)
     unlike = unlike_statistics(statistics, model.calibration.image_range)
     if unlike:
         tell_unlike(image.name, model.name, ", ".join(unlike), strict=strict)
     with threadpool_limits(limits=1, user_api="blas"):
-        measured, components, scores, segments = _measure(
-            image, noise, searched, unlike_training=bool(unlike)
-        )
+        measured = _measure(image, noise, searched, unlike_training=bool(unlike))
     if attenuation is not None:
-        correct_fluxes(measured, components, attenuation, image)
-    add_ratios(measured, image, leakage=leakage_spread(model.survey))
-    calibration = model.calibration
-    numbers = measured_classes(measured, image, model.survey)
-    likelihoods = _class_likelihoods(scores, numbers, calibration)
-    for table in (measured, components):
-        calibrate_errors(
-            table,
-            image.beams[0],
-            position_scale=calibration.position_scale,
-            position_floor=calibration.position_floor,
-            flux_scale=calibration.flux_scale,
-            flux_floor=calibration.flux_floor,
-            resolved_flux_floor=calibration.resolved_flux_floor,
-        )
-    evidence = radio_evidence(measured, image)
-    probability = source_probability(
-        measured["SOURCE_SCORE"],
-        np.square(measured["SNR"]),
-        calibration.source_coefficients,
-        evidence=evidence,
-    )
+        correct_fluxes(measured.table, measured.components, attenuation, image)
+    add_ratios(measured.table, image, leakage=leakage_spread(model.survey))
+    numbers = measured_classes(measured.table, image, model.survey)
+    likelihoods = _class_likelihoods(measured.class_scores, numbers, model.calibration)
+    evidence, probability = _calibrated(measured, image, model.calibration)
     table, components = build_radio_catalogue(
-        measured,
-        components,
+        measured.table,
+        measured.components,
         source_probability=probability,
         likelihoods=likelihoods,
-        probabilities=apply_priors(likelihoods, _priors(measured, image, priors, model)),
+        probabilities=apply_priors(likelihoods, _priors(measured.table, image, priors, model)),
     )
+    segments = measured.segments
     if keep_candidates:
-        for name in ("SOURCE_SCORE", "X", "Y"):
-            table[name] = measured[name]
-        table["EVIDENCE"] = evidence
-        for number, name in enumerate(SOURCE_CLASSES):
-            table[f"M_{name.upper()}"] = np.nan if numbers is None else numbers[:, number]
+        _add_candidates(table, measured.table, evidence, numbers)
     else:
-        limit = calibration.thresholds["high_latitude"] if threshold is None else threshold
+        limit = model.calibration.thresholds["high_latitude"] if threshold is None else threshold
         keep = probability >= limit
-        table, segments = table[keep], segments.kept(measured["SEGMENT"][keep])
+        table, segments = table[keep], segments.kept(measured.table["SEGMENT"][keep])
         components = components[np.isin(components["Source_Name"], table["Source_Name"])]
     return ImageCatalogue(
         table=table,
@@ -233,6 +220,17 @@ def catalogue_image(
         noise=noise,
         statistics=statistics,
     )
+
+
+def _searched(
+    image: RadioImage, model: Model, class_probabilities: ProbabilityMap, *, progress: bool
+) -> list[_Found]:
+    """Label all regions and find their segments; the probabilities go into their map."""
+    meshes = measure_planes(image)
+    return [
+        _search(image, region, meshes, model, class_probabilities, progress=progress)
+        for region in regions_of(image, progress=progress)
+    ]
 
 
 def _search(
@@ -271,8 +269,8 @@ def _without_sources(
 
 def _measure(
     image: RadioImage, noise: ImageNoise, searched: list[_Found], *, unlike_training: bool
-) -> tuple[QTable, QTable, NDArray[np.float64], SegmentMap]:
-    """Measure each region's own sources: sources, components, class scores and segments.
+) -> _Measured:
+    """Measure each region's own sources.
 
     What was found in a region goes from the list once it is measured, for the memory.
     """
@@ -303,7 +301,12 @@ def _measure(
         release_memory()
     joined = SegmentMap.joined(image.shape, maps)
     release_memory()
-    return vstack(sources), vstack(components), np.concatenate(scores), joined
+    return _Measured(
+        table=vstack(sources),
+        components=vstack(components),
+        class_scores=np.concatenate(scores),
+        segments=joined,
+    )
 
 
 def _find_segments(
@@ -341,6 +344,44 @@ def _class_likelihoods(
     return calibrated_classes(
         scores, temperature=calibration.temperature, bias=calibration.class_bias
     )
+
+
+def _calibrated(
+    measured: _Measured, image: RadioImage, calibration: Calibration
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Calibrate the errors in place; give the evidence and the probability to be real."""
+    for table in (measured.table, measured.components):
+        calibrate_errors(
+            table,
+            image.beams[0],
+            position_scale=calibration.position_scale,
+            position_floor=calibration.position_floor,
+            flux_scale=calibration.flux_scale,
+            flux_floor=calibration.flux_floor,
+            resolved_flux_floor=calibration.resolved_flux_floor,
+        )
+    evidence = radio_evidence(measured.table, image)
+    probability = source_probability(
+        measured.table["SOURCE_SCORE"],
+        np.square(measured.table["SNR"]),
+        calibration.source_coefficients,
+        evidence=evidence,
+    )
+    return evidence, probability
+
+
+def _add_candidates(
+    table: QTable,
+    measured: QTable,
+    evidence: NDArray[np.float64],
+    numbers: NDArray[np.float64] | None,
+) -> None:
+    """Add the columns that calibration and evaluation want of candidates."""
+    for name in ("SOURCE_SCORE", "X", "Y"):
+        table[name] = measured[name]
+    table["EVIDENCE"] = evidence
+    for number, name in enumerate(SOURCE_CLASSES):
+        table[f"M_{name.upper()}"] = np.nan if numbers is None else numbers[:, number]
 
 
 def _priors(

@@ -130,11 +130,11 @@ def read_priors(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
         if key not in known:
             raise PssegError(f"{path}: unknown key {key!r} in the priors; want {', '.join(known)}")
     edges = _numbers(table, "latitude", path) if "latitude" in table else np.array([0.0, 90.0])
-    if len(edges) < 2 or edges[0] != 0 or edges[-1] != 90 or np.any(np.diff(edges) <= 0):
+    if len(edges) < 2 or edges[0] != 0 or edges[-1] != 90 or not np.all(np.diff(edges) > 0):
         raise PssegError(f"{path}: 'latitude' must rise from 0 to 90 deg, is {edges.tolist()}")
     columns = [_numbers(table, name, path) for name in SOURCE_CLASSES]
     for name, column in zip(SOURCE_CLASSES, columns, strict=True):
-        if len(column) != len(edges) - 1 or np.any(column <= 0):
+        if len(column) != len(edges) - 1 or not np.all(np.isfinite(column) & (column > 0)):
             raise PssegError(f"{path}: {name!r} must be {len(edges) - 1} number(s) above zero")
     return edges[:-1], np.column_stack(columns)
 

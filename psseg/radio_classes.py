@@ -14,7 +14,7 @@ from astropy.table import QTable
 from numpy.typing import NDArray
 
 from psseg.catalogue.radio_measurement import PER_BEAM
-from psseg.sky.radio_reference import ReferenceSample, draw_reference
+from psseg.sky.radio_reference import ReferenceImage, ReferenceSample, draw_reference
 from psseg.survey.classes import SOURCE_CLASSES
 from psseg.survey.continuum import ContinuumSurvey
 from psseg.survey.survey import AnySurvey
@@ -106,18 +106,16 @@ def measured_classes(table: QTable, image: RadioImage, survey: AnySurvey) -> Flo
         return result
     frequency = image.frequencies[0]
     beam, scale = image.beams[0], image.pixel_scale
-    reference = draw_reference(
-        survey,
-        np.random.default_rng(SAMPLE_SEED),
-        priors="balanced",
+    taken = ReferenceImage(
         frequency=frequency if np.isfinite(frequency) else survey.reference_frequency,
         frequency_ratio=measured.frequency_ratio,
         v_frequency_ratio=float(image.frequency_ratios[2]),
         pixel_scale=scale,
         beam_pixels=(beam.major / scale, beam.minor / scale),
         rms=float(np.nanmedian(table["rms_image"].to_value(PER_BEAM))),
-        n_sources=CATALOGUE_SAMPLE,
     )
+    rng = np.random.default_rng(SAMPLE_SEED)
+    reference = draw_reference(survey, rng, taken, priors="balanced", n_sources=CATALOGUE_SAMPLE)
     found = bayes_classes(measured.taken(known), reference, n_similar=CATALOGUE_SIMILAR)
     result[known] = (found + CONTAMINATION) / (1 + found.shape[1] * CONTAMINATION)
     return result

@@ -55,7 +55,9 @@ def train_model(
         Simulated tiles of 256² pixels, or images of 1024², to calibrate on. The default is
         `CALIBRATION_TILES` or `CALIBRATION_IMAGES`.
     processes : int
-        Processes that simulate.
+        Processes that simulate tiles, and calibrate on counts; images are calibrated on in one. A
+        script that calls this needs the usual ``if __name__ == "__main__":``, as they are started
+        afresh.
     progress : bool
         Whether to draw progress bars.
 
@@ -63,6 +65,12 @@ def train_model(
     -------
     Model
         Stored and calibrated.
+
+    Raises
+    ------
+    PssegError
+        If the training cannot begin or go on (:func:`psseg.network.training.train`), or too few
+        detections were found to calibrate on: resume it with more `calibration_tiles`.
     """
     from psseg.network.training import train
 
@@ -71,6 +79,7 @@ def train_model(
         survey, folder, settings=settings, resume=resume, workers=processes, progress=progress
     )
     record = json.loads((folder / "training.json").read_text("utf-8"))
+    record.pop("files", None)
     store = partial(save_model, network, survey, name=folder.absolute().name, training=record)
     logger.info("%s: trained in %.0f s; calibrating", folder, record["seconds"])
     # The folder becomes a model when all is done: without thresholds everything would pass them.
@@ -84,7 +93,14 @@ def train_model(
             progress=progress,
         )
     store(folder, calibration=calibration)
+    _tell_of_tiles(folder / "tiles")
     return load_model(folder)
+
+
+def _tell_of_tiles(folder: Path) -> None:
+    """Say that the tiles have served, which are most of what a training leaves."""
+    if size := sum(path.stat().st_size for path in folder.glob("*.npy")):
+        logger.warning("%s (%.1f GB) is no longer needed and may be deleted", folder, size / 1e9)
 
 
 def _calibrated(

@@ -181,6 +181,24 @@ def test_the_primary_beam_divides_the_fluxes(model, simulated):
     np.testing.assert_allclose(half.table["alpha"], plain.table["alpha"] + flatter, rtol=1e-4)
 
 
+def test_the_primary_beam_in_a_file_divides_the_fluxes(model, files, tmp_path, monkeypatch):
+    monkeypatch.setattr("psseg.pipeline.plot_image", lambda *given: given[-1].touch())
+    beam, (first, *_) = tmp_path / "beam.fits", files.planes
+    with fits.open(first) as hdus:
+        hdus[0].data = np.full_like(hdus[0].data, 0.5)
+        hdus.writeto(beam)
+    for folder, words in (("plain", ()), ("half", ("--primary-beam", beam))):
+        made = run("catalogue", first, "-o", tmp_path / folder, *words)
+        assert made.exit_code == 0, made.output
+    plain, half = (
+        read_radio_catalogue(tmp_path / folder / "field_catalogue.fits")
+        for folder in ("plain", "half")
+    )
+    for ours, corrected in zip(plain, half, strict=True):
+        assert len(ours) > 3
+        np.testing.assert_allclose(corrected["int_flux"], 2 * ours["int_flux"], rtol=1e-5)
+
+
 def test_the_primary_beam_makes_classes_of_corrected_spectra(model, simulated):
     numbers = replace(model.calibration, measured_weights=(0.0, 1.0, 0.0, 0.0, 0.0))
     trained = replace(model, calibration=numbers)

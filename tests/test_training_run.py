@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, replace
 
+import numpy as np
 import pytest
+from commands import run
 
 from psseg.errors import PssegError
+from psseg.evaluation.source_calibration import fit_source_probability
 from psseg.network.store import load_model
 from psseg.network.training import TrainingSettings
 from psseg.network.unet import build_network
@@ -23,8 +26,11 @@ def asked(monkeypatch, stub):
 
     def train(survey, folder, *, settings, **options):
         asked.update(options)
-        record = {"settings": asdict(settings or SETTINGS), "seconds": 1.0}
+        record = {"settings": asdict(settings or SETTINGS), "seconds": 1.0, "files": {}}
         folder.mkdir(exist_ok=True)
+        if "tiles" in asked:
+            (folder / "tiles").mkdir()
+            np.save(folder / "tiles" / "class_map.npy", asked["tiles"])
         (folder / "training.json").write_text(json.dumps(record))
         return build_network(n_bands=survey.n_bands, filters=2, depth=1)
 
@@ -47,6 +53,7 @@ def test_the_folder_becomes_a_model(asked, lat, tmp_path):
     assert stored.calibration.temperature == 1.7
     record = json.loads((tmp_path / "mine" / "model.json").read_text())
     assert record["training"]["settings"]["seed"] == 7
+    assert "files" not in record["training"]
 
 
 def test_it_is_calibrated_uncalibrated_and_with_its_own_seed(asked, lat, tmp_path):
@@ -54,6 +61,29 @@ def test_it_is_calibrated_uncalibrated_and_with_its_own_seed(asked, lat, tmp_pat
     assert asked["calibrated"].calibration.source_coefficients == (0.0, 1.0, 0.0)
     assert (asked["seed"], asked["n_tiles"]) == (7, 5)
     assert asked["processes"] == asked["workers"] == 3
+
+
+def test_tiles_that_have_served_are_told_of(asked, lat, tmp_path, caplog):
+    asked["tiles"] = np.zeros(60_000_000, np.uint8)
+    train_model(lat, tmp_path / "mine")
+    assert "mine/tiles (0.1 GB) is no longer needed and may be deleted" in caplog.text
+
+
+def test_nothing_is_told_where_they_are_gone(asked, lat, tmp_path, caplog):
+    train_model(lat, tmp_path / "mine")
+    assert not caplog.text
+
+
+def test_the_command_asks_for_more_tiles_to_calibrate_on(asked, tmp_path):
+    words = ("train", "fermi-lat", "-o", tmp_path / "mine", "--calibration-tiles", 200)
+    result = run(*words, "--resume", "-j", 3)
+    assert result.exit_code == 0, result.output
+    assert (asked["n_tiles"], asked["resume"], asked["processes"]) == (200, True, 3)
+
+
+def test_too_few_detections_to_calibrate_on_say_how_to_get_more():
+    with pytest.raises(PssegError, match=r"more tiles, as .* --calibration-tiles does"):
+        fit_source_probability([0.9], [30.0], [True])
 
 
 @pytest.mark.parametrize("resume", [False, True])

@@ -24,7 +24,7 @@ from psseg.evaluation.radio_scores import RadioScores, score_radio_tables
 from psseg.evaluation.skies import STREAMS, with_selection
 from psseg.progress import Progress
 from psseg.radio_classes import bayes_classes, leakage_spread
-from psseg.sky.radio_reference import draw_reference
+from psseg.sky.radio_reference import ReferenceImage, draw_reference
 from psseg.sky.radio_simulation import (
     Observation,
     SimulatedImage,
@@ -33,6 +33,7 @@ from psseg.sky.radio_simulation import (
 )
 from psseg.survey.classes import SOURCE_CLASSES
 from psseg.survey.continuum import ContinuumSurvey
+from psseg.tiles.places import nearest_pixels
 
 if TYPE_CHECKING:
     from psseg.catalogue.segment_map import SegmentMap
@@ -312,41 +313,35 @@ def _add_limits(
 ) -> None:
     """Add what the Bayes classifier and the cuts make of the true sources."""
     rng = plan.rng(number).spawn(1)[0]
-    beam, second = simulated.image.beams[0], observation.second
-    ratio = np.nan
-    if second is not None:
-        ratio = observation.frequencies[second] / observation.frequencies[0]
+    beam = simulated.image.beams[0]
     measured = observe_truth(
         tables.truths,
         rng,
         rms=_noise_at_sources(simulated),
-        frequency_ratio=ratio,
+        frequency_ratio=observation.frequency_ratio,
         beam=(beam.major, beam.minor),
         leakage=leakage_spread(survey) if "V" in observation.stokes else 0.0,
     )
-    reference = draw_reference(
-        survey,
-        rng,
-        priors=plan.mix,
+    taken = ReferenceImage(
         frequency=observation.frequencies[0],
-        frequency_ratio=ratio,
+        frequency_ratio=observation.frequency_ratio,
         pixel_scale=observation.pixel_scale,
         beam_pixels=observation.beam_pixels[:2],
         rms=observation.rms[0],
         galactic_latitude=observation.galactic_latitude,
     )
+    reference = draw_reference(survey, rng, taken, priors=plan.mix)
     _add_classes(tables, "B", bayes_classes(measured, reference))
     _add_classes(tables, "C", scripted_cuts(measured))
 
 
 def _noise_at_sources(simulated: SimulatedImage) -> NDArray[np.float64]:
     """Give the true rms of Stokes I, the other Stokes I and V at each true source, (n, 3)."""
-    n_y, n_x = simulated.image.shape
-    x = np.clip(np.rint(simulated.truth["X"]), 0, n_x - 1).astype(int)
-    y = np.clip(np.rint(simulated.truth["Y"]), 0, n_y - 1).astype(int)
-    noise = np.full((len(x), 3), np.nan)
-    for number, stokes in enumerate(simulated.image.stokes):
-        noise[:, 2 if stokes == "V" else number] = simulated.rms[number, y, x]
+    truth, image = simulated.truth, simulated.image
+    pixels = nearest_pixels(truth["X"], truth["Y"], image.shape)
+    noise = np.full((len(truth), 3), np.nan)
+    for number, stokes in enumerate(image.stokes):
+        noise[:, 2 if stokes == "V" else number] = simulated.rms[number, *pixels]
     return noise
 
 

@@ -12,6 +12,10 @@ __all__ = ["SampleBatches", "turned"]
 
 Tiles = TypeVar("Tiles")
 
+ORDER, BATCH = 0x6F7264, 0x626174
+"""Keys that keep the random numbers of each pass's order and of each batch apart from all others of
+the same seed."""
+
 
 class SampleBatches(keras.utils.PyDataset, Generic[Tiles]):
     """Batches of samples that are drawn from tiles anew on every pass.
@@ -63,7 +67,7 @@ class SampleBatches(keras.utils.PyDataset, Generic[Tiles]):
         """Give one batch: what the network sees, and the truth."""
         start = number * self._batch_size
         chosen = np.sort(self._order[start : start + self._batch_size])
-        rng = np.random.default_rng([self._seed, self._epoch, number])
+        rng = self._stream(BATCH, number)
         samples = [self._sample(int(i), rng) for i in chosen]
         return self._arranged(*map(np.stack, zip(*samples, strict=True)))
 
@@ -88,8 +92,12 @@ class SampleBatches(keras.utils.PyDataset, Generic[Tiles]):
 
     def _reorder(self) -> None:
         if self._varied:
-            rng = np.random.default_rng([self._seed, self._epoch])
-            self._order = rng.permutation(self._index)
+            self._order = self._stream(ORDER).permutation(self._index)
+
+    def _stream(self, purpose: int, *numbers: int) -> np.random.Generator:
+        """Give the random numbers of this pass for a purpose."""
+        key = (purpose, self._epoch, *numbers)
+        return np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=key))
 
 
 def turned(array: np.ndarray, turns: int, mirror: int) -> np.ndarray:

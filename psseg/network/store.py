@@ -11,6 +11,7 @@ import hashlib
 import json
 import shutil
 import tempfile
+import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -21,9 +22,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from psseg import __version__
-from psseg.errors import PssegError
+from psseg.errors import PssegError, PssegWarning
 from psseg.network.quiet import start_keras
-from psseg.survey.schema import from_table
+from psseg.survey.schema import read_table
 from psseg.survey.survey import AnySurvey, parse_survey
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ class Calibration:
     @classmethod
     def from_dict(cls, table: Mapping[str, Any]) -> Calibration:
         """Make a calibration from what :meth:`to_dict` gave."""
-        return from_table(cls, table, where="calibration")
+        return read_table(cls, table, "calibration")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,8 +166,7 @@ def shipped_models() -> Path:
 
 def list_models() -> list[ModelInfo]:
     """Give the models that come with psseg, by name."""
-    folders = sorted(path.parent for path in shipped_models().glob("*/model.json"))
-    return [find_model(folder) for folder in folders]
+    return [find_model(shipped_models() / name) for name in _shipped_names()]
 
 
 def find_model(name: str | Path) -> ModelInfo:
@@ -175,7 +175,7 @@ def find_model(name: str | Path) -> ModelInfo:
     Parameters
     ----------
     name : str or pathlib.Path
-        A name of :func:`list_models`, or a folder.
+        A name of :func:`list_models`, or a folder: every Path, and what holds a ``/``.
 
     Returns
     -------
@@ -185,16 +185,40 @@ def find_model(name: str | Path) -> ModelInfo:
     ------
     PssegError
         If there is no such model.
+
+    Warns
+    -----
+    PssegWarning
+        If a folder here holds a model, too, and has the name of one that comes with psseg.
     """
-    shipped = shipped_models() / str(name)
-    folder = shipped if (shipped / "model.json").is_file() else Path(name)
+    folder = _model_folder(name)
     if not (folder / "model.json").is_file():
-        known = sorted(path.parent.name for path in shipped_models().glob("*/model.json"))
-        names = ", ".join(known) or "none"
+        names = ", ".join(_shipped_names()) or "none"
         raise PssegError(f"no model {str(name)!r}: want one of {names}, or a model folder")
     survey = _read_survey(folder)
     own_name = _read_record(folder)["name"]
     return ModelInfo(name=own_name, title=survey.title, kind=survey.kind, folder=folder)
+
+
+def _shipped_names() -> list[str]:
+    """Folders of the models that come with psseg."""
+    return sorted(path.parent.name for path in shipped_models().glob("*/model.json"))
+
+
+def _model_folder(name: str | Path) -> Path:
+    """Give the folder of a model that comes with psseg, or the folder that is named."""
+    folder = Path(name)
+    if isinstance(name, Path) or name not in _shipped_names():
+        return folder
+    shipped = shipped_models() / name
+    if (folder / "model.json").is_file() and not folder.samefile(shipped):
+        warnings.warn(
+            f"the model {name!r} is the one that comes with psseg, not the folder {name} here; "
+            f"write ./{name} for that",
+            PssegWarning,
+            stacklevel=3,
+        )
+    return shipped
 
 
 def load_model(name: str | Path) -> Model:
@@ -203,7 +227,7 @@ def load_model(name: str | Path) -> Model:
     Parameters
     ----------
     name : str or pathlib.Path
-        A name of :func:`list_models`, or a folder.
+        As for :func:`find_model`.
 
     Returns
     -------

@@ -70,6 +70,7 @@ def simulate_radio_sky(
     folder : str or Path
         Where the files ``sky_0001.fits``, … go; made where it is missing.
     n_images : int
+        How many, at least one.
     shape : tuple of int
         (n_y, n_x), pixels.
     mix : str
@@ -77,7 +78,8 @@ def simulate_radio_sky(
     setup : str, optional
         A set-up of the survey file; by default, observations are drawn.
     seed : int
-        The same seed gives the same images; an image does not depend on how many there are.
+        Not negative. The same seed gives the same images; an image does not depend on how many
+        there are.
     overwrite : bool
         Whether files that exist may be replaced.
     progress : bool
@@ -90,13 +92,18 @@ def simulate_radio_sky(
     Raises
     ------
     PssegError
-        If there is no such set-up, or a file exists and `overwrite` is off.
+        If there is no such set-up, or a file of such a name exists, of any plane, and `overwrite`
+        is off; nothing is simulated then.
     """
+    if n_images < 1 or seed < 0:
+        raise PssegError(f"want n_images of 1 or more and a seed of 0 or more: {n_images}, {seed}")
     if setup is not None and setup not in survey.setups:
         known = ", ".join(sorted(survey.setups))
         raise PssegError(f"survey {survey.name!r} has no set-up {setup!r}: want one of {known}")
     stems = [f"sky_{number:04d}" for number in range(1, n_images + 1)]
-    check_writable([Path(folder) / f"{stem}.fits" for stem in stems], overwrite=overwrite)
+    endings = (*ENDINGS["I", "I", "V"], "_truth")
+    planned = [Path(folder) / f"{stem}{ending}.fits" for stem in stems for ending in endings]
+    check_writable(planned, overwrite=overwrite)
     written = []
     for number, stem in enumerate(Progress(stems, unit="image", disable=not progress), 1):
         rng = np.random.default_rng([seed, number])

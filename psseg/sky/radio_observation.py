@@ -13,7 +13,7 @@ from astropy.wcs import WCS
 
 from psseg.errors import PssegError
 from psseg.sky.radio_rendering import draw_noise_width
-from psseg.sky.source_counts import confusion_noise
+from psseg.sky.source_counts import confusion_noise, log_uniform
 from psseg.survey.continuum import ContinuumSurvey
 from psseg.survey.radio_instrument import Artefacts
 from psseg.tiles.beam import Beam
@@ -125,10 +125,13 @@ class Observation:
     @property
     def lever_arm(self) -> float:
         """Logarithm of the ratio of the two frequencies of Stokes I; 0 where there is one only."""
+        return 0.0 if self.second is None else abs(np.log(self.frequency_ratio))
+
+    @property
+    def frequency_ratio(self) -> float:
+        """Second frequency of Stokes I over that of the reference plane; NaN without a second."""
         second = self.second
-        return (
-            0.0 if second is None else abs(np.log(self.frequencies[second] / self.frequencies[0]))
-        )
+        return np.nan if second is None else self.frequencies[second] / self.frequencies[0]
 
     @property
     def second(self) -> int | None:
@@ -225,16 +228,16 @@ def lowest_first(observation: Observation) -> Observation:
 def _draw_any(survey: ContinuumSurvey, rng: np.random.Generator) -> Observation:
     instrument = survey.instrument
     width, ratio = rng.uniform(*instrument.beam_pixels), rng.uniform(*instrument.axis_ratio)
-    arcsec = _log_uniform(instrument.beam_size, rng)
-    frequency = _log_uniform(instrument.frequency, rng)
-    rms = _log_uniform(instrument.rms_scale, rng)
+    arcsec = log_uniform(instrument.beam_size, rng)
+    frequency = log_uniform(instrument.frequency, rng)
+    rms = log_uniform(instrument.rms_scale, rng)
     rms *= (frequency / survey.reference_frequency) ** -0.72
     rms = max(rms, instrument.confusion_share * confusion_noise(frequency, arcsec))
     frequencies, stokes, levels = [frequency], ["I"], [rms]
     if rng.uniform() < instrument.second_frequency:
         frequencies.append(_draw_second(frequency, instrument.lever_arm, instrument.frequency, rng))
         stokes.append("I")
-        levels.append(rms * _log_uniform(instrument.second_rms_ratio, rng))
+        levels.append(rms * log_uniform(instrument.second_rms_ratio, rng))
     if rng.uniform() < instrument.stokes_v:
         frequencies.append(frequency)
         stokes.append("V")
@@ -261,7 +264,7 @@ def _draw_second(
     rng: np.random.Generator,
 ) -> float:
     """Draw the second frequency, above or below the first, on the side that has room for it."""
-    ratio = np.exp(_log_uniform(lever_arm, rng))
+    ratio = np.exp(log_uniform(lever_arm, rng))
     upwards = rng.uniform() < 0.5
     if frequency * ratio > limits[1] or frequency / ratio < limits[0]:
         upwards = frequency < np.sqrt(limits[0] * limits[1])
@@ -294,7 +297,7 @@ def draw_levels(
     snapshot = bool(rng.uniform() < ranges.snapshot_fraction) and not survey_like
     median, scatter = ranges.sidelobe_amplitude
     amplitude = (
-        _log_uniform(ranges.snapshot_amplitude, rng)
+        log_uniform(ranges.snapshot_amplitude, rng)
         if snapshot
         else median * np.exp(scatter * rng.standard_normal())
     )
@@ -308,7 +311,7 @@ def draw_levels(
         sidelobe_reach=rng.uniform(*ranges.sidelobe_reach),
         bowl_depth=_now_and_then(ranges.bowl_probability, ranges.bowl_depth, rng),
         bowl_width=rng.uniform(*ranges.bowl_width),
-        leakage=float(_log_uniform(ranges.leakage, rng) * rng.standard_normal()),
+        leakage=float(log_uniform(ranges.leakage, rng) * rng.standard_normal()),
         leakage_growth=ranges.leakage_growth,
         rms_variation=rng.uniform(*ranges.rms_variation),
         rms_scallop=rng.uniform(*ranges.rms_scallop),
@@ -317,14 +320,10 @@ def draw_levels(
         bright_rms=rng.uniform(*ranges.bright_rms),
         bright_reach=rng.uniform(*ranges.bright_reach),
         blank_share=0.0 if survey_like else blank,
-        diffuse_rms=_log_uniform(ranges.diffuse_rms, rng) if diffuse else 0.0,
+        diffuse_rms=log_uniform(ranges.diffuse_rms, rng) if diffuse else 0.0,
         diffuse_slope=rng.uniform(*ranges.diffuse_slope),
         stripe_rms=0.0 if survey_like else striped,
     )
-
-
-def _log_uniform(limits: tuple[float, float], rng: np.random.Generator) -> float:
-    return float(np.exp(rng.uniform(*np.log(limits))))
 
 
 def _now_and_then(

@@ -17,12 +17,48 @@ from psseg.sky.source_counts import differential_counts
 from psseg.survey.classes import SOURCE_CLASSES
 from psseg.survey.continuum import ContinuumSurvey
 
-__all__ = ["ReferenceSample", "draw_reference", "flux_ratio"]
+__all__ = ["ReferenceImage", "ReferenceSample", "draw_reference", "flux_ratio"]
 
 Floats = NDArray[np.float64]
 
 N_REFERENCE = 120_000
 """Sources of a reference sample: some thousand of similar flux at any flux but the brightest."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReferenceImage:
+    """What of an observation counts for how its sources are drawn and seen.
+
+    Parameters
+    ----------
+    frequency : float
+        Hz, of the reference plane.
+    frequency_ratio : float
+        Frequency of the other plane of Stokes I over that; not-a-number where there is none.
+    pixel_scale : float
+        deg.
+    beam_pixels : tuple of float
+        FWHM of the beam's major and minor axis, pixels.
+    rms : float
+        Noise of the reference plane, Jy/beam.
+    galactic_latitude : float
+        deg; for "physical" priors.
+    v_frequency_ratio : float
+        Frequency of Stokes V over that of the reference plane.
+    """
+
+    frequency: float
+    frequency_ratio: float
+    pixel_scale: float
+    beam_pixels: tuple[float, float]
+    rms: float
+    galactic_latitude: float = 45.0
+    v_frequency_ratio: float = 1.0
+
+    @property
+    def beam_area(self) -> float:
+        """Solid angle of the beam, pixels."""
+        return float(np.pi / (4 * np.log(2)) * self.beam_pixels[0] * self.beam_pixels[1])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -69,16 +105,10 @@ class ReferenceSample:
 def draw_reference(
     survey: ContinuumSurvey,
     rng: np.random.Generator,
+    taken: ReferenceImage,
     *,
     priors: str,
-    frequency: float,
-    frequency_ratio: float,
-    pixel_scale: float,
-    beam_pixels: tuple[float, float],
-    rms: float,
-    galactic_latitude: float = 45.0,
     n_sources: int = N_REFERENCE,
-    v_frequency_ratio: float = 1.0,
 ) -> ReferenceSample:
     """Draw a reference sample for an observation from the simulator's own populations.
 
@@ -88,25 +118,13 @@ def draw_reference(
         The populations.
     rng : numpy.random.Generator
         Its numbers must not be those of the sky that is classified.
+    taken : ReferenceImage
+        How the image is taken whose sources are classified.
     priors : str
         "balanced": drawn as the balanced skies are, classes equally frequent at every flux;
         "physical": as frequent as on the sky at this latitude, with the sizes of the sky.
-    frequency : float
-        Hz, of the reference plane.
-    frequency_ratio : float
-        Frequency of the other plane of Stokes I over that; not-a-number where there is none.
-    pixel_scale : float
-        deg.
-    beam_pixels : tuple of float
-        FWHM of the beam's major and minor axis, pixels.
-    rms : float
-        Noise of the reference plane, Jy/beam.
-    galactic_latitude : float
-        deg; for "physical".
     n_sources : int
         How many, about.
-    v_frequency_ratio : float
-        Frequency of Stokes V over that of the reference plane.
 
     Returns
     -------
@@ -125,31 +143,47 @@ def draw_reference(
     """
     if priors not in ("balanced", "physical"):
         raise PssegError(f"priors: want 'balanced' or 'physical', not {priors!r}")
+    drawn = _drawn(survey, rng, taken, priors, n_sources)
+    weight = np.ones(len(drawn.flux))
+    if priors == "physical":
+        weight = _physical_weights(survey, drawn, taken.frequency, taken.galactic_latitude)
+    truth = _true_values(survey, drawn, taken)
+    beam_major = taken.beam_pixels[0] * taken.pixel_scale
+    return _reference(truth, weight, taken.frequency_ratio, beam_major, survey.balanced.slope)
+
+
+def _drawn(
+    survey: ContinuumSurvey,
+    rng: np.random.Generator,
+    taken: ReferenceImage,
+    priors: str,
+    n_sources: int,
+) -> RadioSources:
+    """Draw sources of all populations, one per beam; extended ones for balanced priors alone."""
     resolved = survey.balanced.resolved_share if priors == "balanced" else 0.0
     dense = replace(survey.balanced, beams_per_source=(1.0, 1.01), resolved_share=resolved)
-    area = float(np.pi / (4 * np.log(2)) * beam_pixels[0] * beam_pixels[1])
-    side = max(int(np.sqrt(n_sources * area)), 1)
-    drawn = draw_radio_sources(
+    side = max(int(np.sqrt(n_sources * taken.beam_area)), 1)
+    return draw_radio_sources(
         replace(survey, balanced=dense),
         rng,
         shape=(side, side),
-        pixel_scale=pixel_scale,
-        frequency=frequency,
-        faintest=survey.balanced.snr[0] * rms,
+        pixel_scale=taken.pixel_scale,
+        frequency=taken.frequency,
+        faintest=survey.balanced.snr[0] * taken.rms,
         mix="balanced",
-        snr_unit=rms,
-        beam_area=area,
+        snr_unit=taken.rms,
+        beam_area=taken.beam_area,
     )
-    weight = np.ones(len(drawn.flux))
-    if priors == "physical":
-        weight = _physical_weights(survey, drawn, frequency, galactic_latitude)
-    beam_major = beam_pixels[0] * pixel_scale
-    second = frequency * np.nan_to_num(frequency_ratio, nan=1.0)
-    alpha = spectral_indices(drawn, float(second), frequency)
-    truth = _listed(survey, drawn, alpha, pixel_scale)
-    at_v = spectral_indices(drawn, frequency * v_frequency_ratio, frequency)
-    truth["v_over_i"] *= v_frequency_ratio**at_v
-    return _reference(truth, weight, frequency_ratio, beam_major, survey.balanced.slope)
+
+
+def _true_values(survey: ContinuumSurvey, drawn: RadioSources, taken: ReferenceImage) -> QTable:
+    """Give the truth table of the sources, with Stokes V at its own frequency."""
+    second = taken.frequency * np.nan_to_num(taken.frequency_ratio, nan=1.0)
+    alpha = spectral_indices(drawn, float(second), taken.frequency)
+    truth = _listed(survey, drawn, alpha, taken.pixel_scale)
+    at_v = spectral_indices(drawn, taken.frequency * taken.v_frequency_ratio, taken.frequency)
+    truth["v_over_i"] *= taken.v_frequency_ratio**at_v
+    return truth
 
 
 def _listed(

@@ -36,6 +36,7 @@ from psseg.sky.radio_sources import (
 from psseg.sky.radio_truth import LISTED_SNR, draw_source_maps, source_peaks, truth_table
 from psseg.survey.classes import IGNORED
 from psseg.survey.continuum import ContinuumSurvey
+from psseg.tiles.places import nearest_pixels, pixels_at
 from psseg.tiles.radio_image import RadioImage
 
 __all__ = [
@@ -43,8 +44,8 @@ __all__ = [
     "RadioSky",
     "SimulatedImage",
     "draw_observation",
+    "noiseless_sky",
     "simulate_image",
-    "simulate_sky",
 ]
 
 FAINTEST = 0.3
@@ -169,7 +170,7 @@ def simulate_image(
     >>> sky.image.stokes
     ('I', 'I', 'V')
     """
-    sky = simulate_sky(survey, rng=rng, shape=shape, mix=mix, observation=observation)
+    sky = noiseless_sky(survey, rng=rng, shape=shape, mix=mix, observation=observation)
     observation = sky.observation
     wcs = observation.wcs(shape)
     listed = _listed(sky)
@@ -198,10 +199,8 @@ def simulate_image(
 
 def _listed(sky: RadioSky) -> np.ndarray:
     """Choose the sources of the truth table, the brightest first."""
-    n_y, n_x = sky.mask.shape
-    column, row = (np.rint(values).astype(int) for values in (sky.sources.x, sky.sources.y))
-    inside = (column >= 0) & (column < n_x) & (row >= 0) & (row < n_y)
-    inside[inside] = ~sky.mask[row[inside], column[inside]]
+    rows, columns, inside = pixels_at(sky.sources.x, sky.sources.y, sky.mask.shape)
+    inside &= ~sky.mask[rows, columns]
     seen = np.bincount(sky.source_map.ravel(), minlength=len(inside) + 1)[1:] > 0
     listed = np.flatnonzero((inside & (sky.snr >= LISTED_SNR)) | seen)
     return listed[np.argsort(-sky.sources.flux[listed], kind="stable")]
@@ -225,7 +224,7 @@ def _observe(sky: RadioSky, wcs: WCS, rng: np.random.Generator) -> RadioImage:
     )
 
 
-def simulate_sky(
+def noiseless_sky(
     survey: ContinuumSurvey,
     *,
     rng: np.random.Generator,
@@ -240,7 +239,6 @@ def simulate_sky(
     RadioSky
     """
     observation = observation or draw_observation(survey, rng)
-    beam, levels = observation.beam_pixels, observation.artefacts
     sources = draw_radio_sources(
         survey,
         rng,
@@ -253,26 +251,21 @@ def simulate_sky(
         galactic_latitude=observation.galactic_latitude,
         beam_area=observation.beam.area(observation.pixel_scale),
     )
-    gaussians = _convolved(sources, beam)
+    gaussians = _convolved(sources, observation.beam_pixels)
     emission = _render(observation, sources, gaussians, shape)
     artefacts = _crop(_sidelobes(observation, emission, rng), shape)
     artefacts = artefacts + _background(observation, shape, rng)
     emission = _crop(emission, shape)
     signal = emission + artefacts
     is_v = np.array(observation.stokes) == "V"
-    signal[is_v] += leakage_map(shape, levels, rng) * signal[0]
-    relative = rms_map(shape, levels, rng)
-    bright = (gaussians.x, gaussians.y, gaussians.peak / observation.rms[0])
-    near = bright_factor(shape, bright, levels, beam=beam)
-    rms = np.where(is_v[:, None, None], relative, relative * near)
-    rms *= np.array(observation.rms, np.float32)[:, None, None]
+    signal[is_v] += leakage_map(shape, observation.artefacts, rng) * signal[0]
+    rms = _noise_maps(observation, gaussians, is_v, shape, rng)
     peaks = source_peaks(sources, gaussians)
-    noise = np.sqrt(
-        rms[0] ** 2 + _confusion(emission[0]) ** 2 + _local_variance(artefacts[0], beam)
-    )
-    snr = peaks / noise[_nearest(sources, shape)]
+    faint = _local_variance(artefacts[0], observation.beam_pixels)
+    noise = np.sqrt(rms[0] ** 2 + _confusion(emission[0]) ** 2 + faint)
+    snr = peaks / noise[nearest_pixels(sources.x, sources.y, shape)]
     maps = draw_source_maps(survey, sources, gaussians, snr, noise)
-    mask = blank_border(shape, levels.blank_share, rng)
+    mask = blank_border(shape, observation.artefacts.blank_share, rng)
     return RadioSky(
         observation=observation,
         sources=sources,
@@ -284,6 +277,23 @@ def simulate_sky(
         class_map=np.where(mask, np.uint8(IGNORED), maps.class_map),
         source_map=np.where(mask, 0, maps.source_map),
     )
+
+
+def _noise_maps(
+    observation: Observation,
+    gaussians: Gaussians,
+    is_v: np.ndarray,
+    shape: tuple[int, int],
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Local rms of the noise of every plane; bright sources raise it in Stokes I."""
+    levels = observation.artefacts
+    relative = rms_map(shape, levels, rng)
+    bright = (gaussians.x, gaussians.y, gaussians.peak / observation.rms[0])
+    near = bright_factor(shape, bright, levels, beam=observation.beam_pixels)
+    rms = np.where(is_v[:, None, None], relative, relative * near)
+    rms *= np.array(observation.rms, np.float32)[:, None, None]
+    return rms
 
 
 def _convolved(sources: RadioSources, beam: tuple[float, float, float]) -> Gaussians:
@@ -376,12 +386,3 @@ def _local_variance(artefacts: np.ndarray, beam: tuple[float, float, float]) -> 
     size = max(round(NEAR_BEAMS * float(np.sqrt(beam[0] * beam[1]))), 3)
     mean, square = (uniform_filter(values, size) for values in (artefacts, artefacts**2))
     return np.maximum(square - mean**2, 0)
-
-
-def _nearest(sources: RadioSources, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and columns of the pixels nearest to the sources."""
-    row, column = (
-        np.clip(np.rint(values).astype(int), 0, n - 1)
-        for values, n in zip((sources.y, sources.x), shape, strict=True)
-    )
-    return row, column

@@ -12,7 +12,7 @@ import numpy as np
 from psseg.errors import PssegError
 from psseg.sky.radio_shapes import draw_components
 from psseg.sky.radio_spectra import draw_spectra, largest_boost
-from psseg.sky.source_counts import cumulative_counts, latitude_factor
+from psseg.sky.source_counts import cumulative_counts, latitude_factor, log_uniform
 from psseg.survey.classes import SOURCE_CLASSES
 from psseg.survey.continuum import ContinuumSurvey
 from psseg.survey.radio_populations import SHAPES, RadioPopulation
@@ -292,7 +292,7 @@ def _draw_population(
 
 def _draw_balanced(field: _Field, rng: np.random.Generator, snr_unit: float) -> _Drawn:
     mix = field.survey.balanced
-    beams = float(_log_uniform(mix.beams_per_source, 1, rng)[0])
+    beams = log_uniform(mix.beams_per_source, rng)
     n = rng.poisson(field.n_pixels / field.beam_area / beams)
     power = 1 - mix.slope
     low, high = sorted(limit**power for limit in mix.snr)
@@ -310,12 +310,8 @@ def _draw_balanced(field: _Field, rng: np.random.Generator, snr_unit: float) -> 
         boost=np.exp((index + curvature * field.log_ratio) * field.log_ratio),
         alpha=index + 2 * curvature * field.log_ratio,
         curvature=curvature,
-        size=np.where(resolved, _log_uniform(mix.resolved_size, n, rng), np.nan),
+        size=np.where(resolved, log_uniform(mix.resolved_size, rng, n), np.nan),
     )
-
-
-def _log_uniform(limits: tuple[float, float], n: int, rng: np.random.Generator) -> np.ndarray:
-    return np.exp(rng.uniform(np.log(limits[0]), np.log(limits[1]), n))
 
 
 def _draw_populations(survey: ContinuumSurvey, n: int, rng: np.random.Generator) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 
 from psseg.sky.radio_rendering import beam_noise, draw_noise_width
-from psseg.sky.radio_simulation import RadioSky, simulate_sky
+from psseg.sky.radio_simulation import RadioSky, noiseless_sky
 from psseg.sky.stored_tiles import Layout, store_tiles
 from psseg.survey.continuum import ContinuumSurvey
 from psseg.survey.survey import AnySurvey
@@ -82,7 +82,7 @@ def noiseless_planes(sky: RadioSky) -> tuple[np.ndarray, np.ndarray, float]:
     planes[..., 0] = signal[0] / rms[0]
     second, correlation = observation.second, 0.0
     if second is not None:
-        ratio = observation.frequencies[second] / observation.frequencies[0]
+        ratio = observation.frequency_ratio
         factor, sign = np.float32(ratio**TYPICAL_INDEX), np.sign(np.float32(ratio - 1))
         noise = np.hypot(rms[second], factor * rms[0])
         planes[..., 1] = sign * (signal[second] - factor * signal[0]) / noise
@@ -172,13 +172,19 @@ def simulate_radio_training_tiles(
     mix : str
         As in :func:`~psseg.sky.radio_simulation.simulate_image`.
     workers : int
-        Processes.
+        Processes. A script that calls this needs the usual ``if __name__ == "__main__":``, as they
+        are started afresh.
     progress : bool
         Show a bar.
 
     Returns
     -------
     RadioTrainingTiles
+
+    Raises
+    ------
+    PssegError
+        If the disk has no room for them.
     """
     arrays = store_tiles(
         survey,
@@ -210,7 +216,7 @@ def _layout(shape: tuple[int, int]) -> Layout:
 def _draw_tile(
     survey: AnySurvey, rng: np.random.Generator, shape: tuple[int, int], mix: str
 ) -> dict[str, Any]:
-    sky = simulate_sky(cast(ContinuumSurvey, survey), rng=rng, shape=shape, mix=mix)
+    sky = noiseless_sky(cast(ContinuumSurvey, survey), rng=rng, shape=shape, mix=mix)
     planes, present, correlation = noiseless_planes(sky)
     return {
         "planes": np.clip(planes, -LARGEST, LARGEST),

@@ -17,6 +17,7 @@ from psseg.sky.rendering import psf_tables, render_diffuse, render_sources
 from psseg.sky.sources import SourceList, draw_balanced, draw_physical
 from psseg.sky.truth import asimov_ts, draw_class_map
 from psseg.survey.survey import Survey
+from psseg.tiles.places import lon_lat, unit_vectors
 from psseg.tiles.tile import Tile
 
 __all__ = ["MIXES", "SimulatedTile", "add_noise", "detection_flux", "simulate_tile"]
@@ -268,7 +269,7 @@ def _truth_table(
     chosen = chosen[np.argsort(-sources.flux[chosen])]
     found, x, y = sources.select(chosen), x[chosen], y[chosen]
     glon, glat = geometry.wcs.wcs_pix2world(x, y, 0)
-    ra, dec = _to_icrs(glon, glat)
+    ra, dec = lon_lat(unit_vectors(glon, glat) @ _rotation_to_icrs().T)
     populations = [survey.populations[i] for i in found.population]
     at = np.rint(found.y).astype(int), np.rint(found.x).astype(int)
     counts = found.band_flux * exposure[:, *at].T
@@ -291,14 +292,6 @@ def _truth_table(
         },
         copy=False,
     )
-
-
-def _to_icrs(glon: np.ndarray, glat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Right ascension and declination of Galactic positions, deg: SkyCoord in little time."""
-    lon, lat = np.radians(glon), np.radians(glat)
-    galactic = np.array([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
-    x, y, z = _rotation_to_icrs() @ galactic
-    return np.degrees(np.arctan2(y, x)) % 360, np.degrees(np.arctan2(z, np.hypot(x, y)))
 
 
 @lru_cache(maxsize=1)

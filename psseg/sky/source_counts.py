@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import overload
 
 import numpy as np
 from numpy.polynomial.polynomial import polyval
@@ -20,6 +21,7 @@ __all__ = [
     "differential_counts",
     "euclidean_counts",
     "latitude_factor",
+    "log_uniform",
 ]
 
 SQUARE_DEGREE = (np.pi / 180) ** 2
@@ -222,3 +224,33 @@ def confusion_noise(frequency: float, beam: float) -> float:
     narrow = 1.2e-6 * (frequency / 3.02e9) ** -0.7 * (beam / 8) ** (10 / 3)
     wide = 2e-4 * (frequency / 1e9) ** -0.7 * (beam / 60) ** 2
     return min(narrow, wide)
+
+
+@overload
+def log_uniform(limits: tuple[float, float], rng: np.random.Generator) -> float: ...
+
+
+@overload
+def log_uniform(limits: tuple[float, float], rng: np.random.Generator, n: int) -> np.ndarray: ...
+
+
+def log_uniform(
+    limits: tuple[float, float], rng: np.random.Generator, n: int | None = None
+) -> float | np.ndarray:
+    """Draw from a range whose logarithms are all alike likely.
+
+    Parameters
+    ----------
+    limits : tuple of float
+        Lowest and highest, above zero.
+    rng : numpy.random.Generator
+    n : int, optional
+        How many; by default a single number.
+
+    Returns
+    -------
+    float, or numpy.ndarray, shape (n,)
+    """
+    low, high = np.log(limits)
+    drawn = np.exp(rng.uniform(low, high, n))
+    return float(drawn) if n is None else drawn

@@ -1,21 +1,27 @@
 """Training tiles on disk: simulated once, by several processes, and opened where they are there.
 
 In: how one tile is drawn and which arrays it gives. Out: these arrays of all tiles, memory-mapped.
+Tiles that another survey file, other settings or another simulator made are simulated again.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import logging
+import shutil
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
+from functools import lru_cache, partial
+from math import prod
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from psseg.errors import PssegError
+from psseg.products import write_together
 from psseg.progress import Progress
 from psseg.survey.survey import AnySurvey, parse_survey
 
@@ -23,6 +29,11 @@ __all__ = ["DrawTile", "Layout", "store_tiles"]
 
 CHUNK = 50
 """Tiles simulated from one random stream; the result does not depend on the number of workers."""
+
+TILES = 0x74696C
+"""Key that keeps the random numbers of training tiles apart from all others of the same seed."""
+
+logger = logging.getLogger(__name__)
 
 Layout = Mapping[str, tuple[tuple[int, ...], type]]
 DrawTile = Callable[[AnySurvey, np.random.Generator, tuple[int, int], str], Mapping[str, Any]]
@@ -60,7 +71,7 @@ def store_tiles(
     mix : str
         Of the source classes.
     workers : int
-        Processes.
+        Processes; they are started afresh.
     progress : bool
         Show a bar.
 
@@ -68,6 +79,11 @@ def store_tiles(
     -------
     dict of numpy.ndarray
         The arrays of `layout`, shape (n_tiles, ...), memory-mapped.
+
+    Raises
+    ------
+    PssegError
+        If the disk has no room for them; nothing is simulated then.
     """
     about = {
         "survey": hashlib.sha256(survey.text.encode()).hexdigest(),
@@ -75,15 +91,52 @@ def store_tiles(
         "seed": seed,
         "shape": list(shape),
         "mix": mix,
+        "simulator": _simulator(),
     }
     record = folder / "tiles.json"
-    if not (record.is_file() and json.loads(record.read_text()) == about):
+    if (stored := _read(record)) != about:
+        if stored | {"simulator": _simulator()} == about:
+            logger.warning("%s: by another version of the simulator: simulated again", folder)
         folder.mkdir(parents=True, exist_ok=True)
+        _check_room(folder, layout, n_tiles)
         record.unlink(missing_ok=True)
         chunk = partial(_simulate_chunk, survey.text, draw, dict(layout), seed, shape, mix)
         _simulate_to(folder, layout, n_tiles, chunk, workers, progress)
-        record.write_text(json.dumps(about))
+        write_together({record: partial(Path.write_text, data=json.dumps(about), encoding="utf-8")})
     return {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in layout}
+
+
+@lru_cache(maxsize=1)
+def _simulator() -> str:
+    """Checksum of the simulator's source, by which stored tiles are known to be its own."""
+    here = Path(__file__).parent
+    files = sorted(path for part in (here, here.parent / "survey") for path in part.glob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+
+
+def _read(record: Path) -> dict[str, Any]:
+    """Give what tiles are stored; nothing where there are none, or it cannot be read."""
+    try:
+        return dict(json.loads(record.read_text("utf-8")))
+    except (FileNotFoundError, TypeError, ValueError):
+        return {}
+
+
+def _check_room(folder: Path, layout: Layout, n_tiles: int) -> None:
+    """Refuse tiles for which the disk has no room: writing them would kill the process."""
+    sizes = [np.dtype(dtype).itemsize * prod(shape) for shape, dtype in layout.values()]
+    needed = n_tiles * sum(sizes)
+    free = shutil.disk_usage(folder).free + sum(map(_occupied, folder.glob("*.npy")))
+    if needed > free:
+        raise PssegError(
+            f"{folder}: {n_tiles} simulated tiles take {needed / 1e9:.1f} GB, and "
+            f"{free / 1e9:.1f} GB are free; simulate fewer, or name a folder on another disk"
+        )
+
+
+def _occupied(path: Path) -> int:
+    """Bytes of the disk that a file, which will be replaced, takes; 0 where nobody knows."""
+    return 512 * getattr(path.stat(), "st_blocks", 0)
 
 
 def _simulate_to(
@@ -121,7 +174,8 @@ def _simulate_chunk(
     start: int,
     n: int,
 ) -> dict[str, np.ndarray]:
-    survey, rng = parse_survey(text), np.random.default_rng([seed, start])
+    stream = np.random.SeedSequence(seed, spawn_key=(TILES, start))
+    survey, rng = parse_survey(text), np.random.default_rng(stream)
     tiles = [draw(survey, rng, shape, mix) for _ in range(n)]
     return {
         name: np.array([tile[name] for tile in tiles], dtype) for name, (_, dtype) in layout.items()

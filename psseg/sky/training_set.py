@@ -81,20 +81,26 @@ def simulate_training_tiles(
     ----------
     survey : Survey
     folder : pathlib.Path
-        Where they go; about 0.5 MB a tile of 128² with 8 bands.
+        Where they go; 0.54 MB a tile of 128² with 8 bands.
     n_tiles, seed : int
     shape : tuple of int
         (n_y, n_x).
     mix : str
         As in :func:`~psseg.sky.simulation.simulate_tile`.
     workers : int
-        Processes.
+        Processes. A script that calls this needs the usual ``if __name__ == "__main__":``, as they
+        are started afresh.
     progress : bool
         Show a bar.
 
     Returns
     -------
     TrainingTiles
+
+    Raises
+    ------
+    PssegError
+        If the disk has no room for them.
     """
     arrays = store_tiles(
         survey,

@@ -17,7 +17,6 @@ __all__ = [
     "check_rising",
     "check_tables",
     "check_values",
-    "from_table",
     "read_table",
 ]
 
@@ -74,31 +73,6 @@ def check_values(table: Mapping[str, Any], hints: Mapping[str, Any], *, where: s
         hint = hints.get(key)
         if not _fits(value, hint):
             raise PssegError(f"{key} in {where} must be {_wanted(hint)}, not {value!r}")
-
-
-def from_table(cls: type[T], table: Mapping[str, Any], *, where: str) -> T:
-    """Make a dataclass from a table; lists become tuples.
-
-    Parameters
-    ----------
-    cls : type
-        A dataclass; its fields without default are the required keys.
-    table : mapping
-        Values by field name.
-    where : str
-        Name of the table, for messages.
-
-    Returns
-    -------
-    cls
-
-    Raises
-    ------
-    PssegError
-        If a key is unknown or missing.
-    """
-    _check_fields(cls, table, where)
-    return cls(**{key: _frozen(value) for key, value in table.items()})
 
 
 def read_table(cls: type[T], table: Any, where: str) -> T:

@@ -10,7 +10,7 @@ from scipy.stats import norm
 from psseg.errors import PssegError
 from psseg.evaluation.radio_bayes import observe_truth, scripted_cuts
 from psseg.radio_classes import RadioFluxes, bayes_classes, leakage_spread
-from psseg.sky.radio_reference import ReferenceSample, draw_reference
+from psseg.sky.radio_reference import ReferenceImage, ReferenceSample, draw_reference
 from psseg.sky.source_counts import class_densities
 from psseg.survey.survey import load_survey
 
@@ -188,18 +188,16 @@ def radio():
 
 
 def reference_of(survey, priors, *, latitude=45.0, seed=10, **options):
-    return draw_reference(
-        survey,
-        np.random.default_rng(seed),
-        priors=priors,
+    taken = ReferenceImage(
         frequency=9e8,
         pixel_scale=2.5 / 3600,
         beam_pixels=(6.0, 6.0),
         rms=3e-5,
         galactic_latitude=latitude,
-        n_sources=6000,
         **{"frequency_ratio": 1.5} | options,
     )
+    rng = np.random.default_rng(seed)
+    return draw_reference(survey, rng, taken, priors=priors, n_sources=6000)
 
 
 def test_a_balanced_reference_has_every_class_as_often_and_steep_pulsars(radio):

@@ -9,6 +9,7 @@ import pytest
 
 from psseg.network.batches import TileBatches
 from psseg.network.losses import ABSENT
+from psseg.network.sample_batches import SampleBatches
 from psseg.sky.training_set import TrainingTiles
 from psseg.survey.classes import IGNORED
 
@@ -113,12 +114,36 @@ def test_a_resumed_training_goes_on_with_the_pass_it_would_have_made(tiles):
     assert same(flat(training), flat(batches(tiles, first_epoch=1)))
 
 
-def test_batches_are_those_of_the_shipped_training(tiles):
-    """Recorded before the batches of both kinds got their common base class."""
+def test_batches_do_not_change_by_accident(tiles):
+    """Recorded: with another digest, a training gives another network from the same seed."""
     training = batches(tiles, n=37, first_epoch=3)
     training.on_epoch_end()
     digest = hashlib.sha256(b"".join(array.tobytes() for array in flat(training)))
-    assert digest.hexdigest()[:16] == "1847630eb868a550"
+    assert digest.hexdigest()[:16] == "2665db6bf943d4e8"
+
+
+class Draws(SampleBatches):
+    """Batches of the generator itself."""
+
+    def _sample(self, i, rng):
+        return (np.array(rng.bit_generator.state["state"]["state"], dtype=object),)
+
+    @staticmethod
+    def _arranged(states):
+        return states, None
+
+
+def test_order_and_batches_have_streams_of_their_own():
+    index = np.arange(40)
+    training = Draws(None, index, batch_size=20, seed=5)
+    states = {training[number][0][0] for number in (0, 1)}
+    training.on_epoch_end()
+    states |= {training[number][0][0] for number in (0, 1)}
+    assert len(states) == 4
+    for seed in ([5], [5, 0], [5, 1], [5, 0, 1], [5, 1, 1]):
+        rng = np.random.default_rng(seed)
+        assert rng.bit_generator.state["state"]["state"] not in states
+        assert not np.array_equal(rng.permutation(index), training._order)
 
 
 def test_counts_and_truth_are_turned_and_mirrored_together(tiles):

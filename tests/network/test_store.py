@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
-from psseg.errors import PssegError
+from psseg.errors import PssegError, PssegWarning
 from psseg.network import store
 from psseg.network.losses import background_loss, source_weighted
 from psseg.network.store import (
@@ -150,6 +151,41 @@ def test_an_unknown_name_is_answered_with_the_known_ones(saved, tmp_path, monkey
     assert load_model("alpha").folder == tmp_path / "alpha"
     with pytest.raises(PssegError, match="no model 'gamma': want one of alpha, beta, or a model f"):
         load_model("gamma")
+
+
+@pytest.fixture
+def namesake(saved, tmp_path, monkeypatch):
+    """Give a folder "alpha" here that is not the shipped model "alpha"."""
+    for place in ("shipped", "here", "models"):
+        rename(shutil.copytree(saved, tmp_path / place / "alpha"))
+    monkeypatch.setattr(store, "shipped_models", lambda: tmp_path / "shipped")
+    monkeypatch.chdir(tmp_path / "here")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "name", ["./alpha", "alpha/", "../models/alpha", Path("alpha"), Path("../models/alpha")]
+)
+def test_what_names_a_folder_is_never_a_shipped_model(namesake, name):
+    found = find_model(name).folder.resolve()
+    assert found == (Path.cwd() / name).resolve()
+    assert found.parent.name in ("here", "models")
+
+
+def test_a_folder_with_the_name_of_a_shipped_model_is_told_of(namesake):
+    with pytest.warns(PssegWarning, match=r"not the folder alpha here; write \./alpha for that"):
+        assert find_model("alpha").folder == namesake / "shipped" / "alpha"
+
+
+def test_a_shipped_model_seen_from_its_own_folder_is_no_other(namesake, monkeypatch):
+    monkeypatch.chdir(namesake / "shipped")
+    assert find_model("alpha").folder == namesake / "shipped" / "alpha"
+
+
+def test_a_name_that_leads_out_of_the_shipped_models_is_a_folder(namesake, monkeypatch):
+    monkeypatch.chdir(namesake)
+    with pytest.raises(PssegError, match=r"no model '\.\./models/alpha'"):
+        find_model("../models/alpha")
 
 
 def test_a_model_is_found_without_loading_it(folder, lat):

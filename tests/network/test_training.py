@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import os
 import shutil
 from dataclasses import asdict, replace
 
@@ -13,7 +14,8 @@ import numpy as np
 import pytest
 
 from psseg.errors import PssegError
-from psseg.network import training
+from psseg.network import checkpoints
+from psseg.network.checkpoints import read_record
 from psseg.network.training import TrainingSettings, train
 from psseg.survey.survey import parse_survey
 
@@ -41,13 +43,15 @@ def copy(finished, tmp_path):
     return shutil.copytree(finished[0], tmp_path / "copy")
 
 
+def keeper_of(lat, folder, network):
+    keeper = checkpoints.Keeper(folder, lat, SETTINGS)
+    keeper.set_model(network)
+    return keeper
+
+
 def read_log(folder):
     with (folder / "training.csv").open() as file:
         return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
-
-
-def read_record(folder):
-    return json.loads((folder / "training.json").read_text())
 
 
 def test_the_log_has_a_row_per_epoch(finished):
@@ -71,14 +75,14 @@ def test_the_record_tells_what_was_done(finished, lat):
 
 def test_nothing_unfinished_is_left(finished):
     names = {path.name for path in finished[0].iterdir()}
-    kept = {"best.weights.h5", "checkpoint.keras", "optimizer.npz"}
+    kept = {"best-02.weights.h5", "checkpoint-02.keras", "optimizer-02.npz"}
     assert names == kept | {"tiles", "training.csv", "training.json"}
 
 
 def test_the_network_has_the_best_weights(finished):
     folder, network = finished
     best = keras.Model.from_config(network.get_config())
-    best.load_weights(folder / "best.weights.h5")
+    best.load_weights(folder / "best-02.weights.h5")
     for one, other in zip(network.get_weights(), best.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -91,7 +95,7 @@ def test_a_training_stopped_and_resumed_is_the_same(lat, finished, folder, monke
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(training._Keeper, "on_epoch_begin", stop)
+        patch.setattr(checkpoints.Keeper, "on_epoch_begin", stop)
         with pytest.raises(KeyboardInterrupt):
             train(lat, folder, settings=SETTINGS)
     assert len(read_log(folder)) == 1
@@ -111,17 +115,114 @@ def test_resuming_what_is_finished_gives_the_network_back(lat, finished, copy):
         np.testing.assert_array_equal(one, other)
 
 
+def test_what_is_finished_needs_no_tiles_any_more(lat, finished, copy):
+    shutil.rmtree(copy / "tiles")
+    network = train(lat, copy, resume=True)
+    assert not (copy / "tiles").exists()
+    for one, other in zip(network.get_weights(), finished[1].get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_a_checkpoint_that_could_not_be_written_leaves_the_last_one(lat, copy, monkeypatch):
     def no_space(*_):
         raise OSError("no space left on device")
 
     before = {path.name: path.read_bytes() for path in copy.iterdir() if path.is_file()}
-    keeper = training._Keeper(copy, lat, SETTINGS)
-    keeper.set_model(keras.saving.load_model(copy / "checkpoint.keras", compile=False))
-    monkeypatch.setattr(training, "_save_optimizer", no_space)
+    keeper = keeper_of(lat, copy, checkpoints.load_checkpoint(copy))
+    monkeypatch.setattr(checkpoints, "_save_optimizer", no_space)
     with pytest.raises(OSError, match="no space"):
         keeper.on_epoch_end(2, {"val_loss": 0.0})
     assert {path.name: path.read_bytes() for path in copy.iterdir() if path.is_file()} == before
+
+
+@pytest.fixture(params=range(4))
+def killed(request, monkeypatch):
+    """Give a pass that is killed when its files are renamed, before one of the four is."""
+
+    def killed(keeper, epoch, loss):
+        replace_file, left = os.replace, list(range(request.param))
+
+        def replace_or_die(source, target):
+            if not left:
+                raise KeyboardInterrupt
+            left.pop()
+            replace_file(source, target)
+
+        with monkeypatch.context() as patch:
+            patch.setattr("psseg.products.os.replace", replace_or_die)
+            with pytest.raises(KeyboardInterrupt):
+                keeper.on_epoch_end(epoch, {"val_loss": loss})
+
+    return killed
+
+
+def test_a_first_pass_that_is_killed_leaves_nothing_to_resume(lat, finished, tmp_path, killed):
+    killed(keeper_of(lat, tmp_path, finished[1]), 0, 1.0)
+    assert read_record(tmp_path) == {}
+    with pytest.raises(PssegError, match="no checkpoint to resume from"):
+        train(lat, tmp_path, resume=True)
+    with pytest.raises(PssegError, match="one tile is to train on"):  # no training is in its way
+        train(lat, tmp_path, settings=replace(SETTINGS, n_tiles=1))
+    keeper_of(lat, tmp_path, finished[1]).on_epoch_end(0, {"val_loss": 1.0})
+    assert read_record(tmp_path)["epochs_done"] == 1
+
+
+def test_a_pass_that_is_killed_leaves_the_one_before(lat, finished, copy, killed):
+    before = {path.name: path.read_bytes() for path in copy.iterdir() if path.is_file()}
+    killed(keeper_of(lat, copy, finished[1]), 2, 0.0)
+    assert {name: (copy / name).read_bytes() for name in before} == before
+    keeper_of(lat, copy, finished[1]).on_epoch_end(2, {"val_loss": 0.0})
+    assert read_record(copy)["files"] == {
+        "best": "best-03.weights.h5",
+        "optimizer": "optimizer-03.npz",
+        "checkpoint": "checkpoint-03.keras",
+    }
+    assert len(list(copy.glob("*-*"))) == 3
+
+
+def test_only_what_a_training_wrote_is_removed(copy, keeper):
+    for name in ("best-mine.weights.h5", "checkpoint-02.keras.old", "optimizers.npz"):
+        (copy / name).touch()
+    keeper.on_epoch_end(2, {"val_loss": 0.05})
+    assert {path.name for path in copy.iterdir()} == {
+        "best-mine.weights.h5", "checkpoint-02.keras.old", "optimizers.npz", "tiles",
+        "best-03.weights.h5", "checkpoint-03.keras", "optimizer-03.npz",
+        "training.csv", "training.json",
+    }  # fmt: skip
+
+
+@pytest.fixture
+def former(copy):
+    """Give a training as a psseg left it that did not name its files by epoch."""
+    record = json.loads((copy / "training.json").read_text())
+    for name in record.pop("files").values():
+        (copy / name).rename(copy / name.replace("-02", ""))
+    (copy / "training.json").write_text(json.dumps(record))
+    return copy
+
+
+def test_a_training_of_a_former_psseg_can_be_resumed(lat, finished, former):
+    network = train(lat, former, resume=True)
+    for one, other in zip(network.get_weights(), finished[1].get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    with pytest.raises(PssegError, match="holds a training already"):
+        train(lat, former, settings=SETTINGS)
+
+
+def test_the_next_pass_of_a_former_training_is_named_by_epoch(lat, finished, former):
+    keeper_of(lat, former, finished[1]).on_epoch_end(2, {"val_loss": np.inf})
+    assert read_record(former)["files"]["best"] == "best.weights.h5"
+    names = {path.name for path in former.iterdir() if path.is_file()}
+    assert names == {
+        "best.weights.h5", "checkpoint-03.keras", "optimizer-03.npz", "training.csv",
+        "training.json",
+    }  # fmt: skip
+
+
+def test_a_training_whose_checkpoint_is_gone_is_none(lat, copy):
+    (copy / "checkpoint-02.keras").unlink()
+    with pytest.raises(PssegError, match="no checkpoint to resume from"):
+        train(lat, copy, resume=True)
 
 
 def test_nothing_to_resume(lat, tmp_path):
@@ -160,9 +261,7 @@ def keeper(lat, finished, copy):
     """Give what keeps the best weights, as it is when the first pass is over."""
     record = read_record(copy)
     (copy / "training.json").write_text(json.dumps(record | {"epochs_done": 1, "best_loss": 0.1}))
-    keeper = training._Keeper(copy, lat, SETTINGS)
-    keeper.set_model(finished[1])
-    return keeper
+    return keeper_of(lat, copy, finished[1])
 
 
 def test_a_training_that_diverges_says_so(lat, copy, keeper):
@@ -173,19 +272,19 @@ def test_a_training_that_diverges_says_so(lat, copy, keeper):
 
 
 def test_the_first_pass_with_a_finite_loss_is_the_best_so_far(copy, keeper):
-    before = (copy / "best.weights.h5").stat().st_mtime_ns
     keeper.on_epoch_end(SETTINGS.turn, {"val_loss": np.nan})
-    assert (copy / "best.weights.h5").stat().st_mtime_ns == before
+    assert read_record(copy)["files"]["best"] is None
+    assert not list(copy.glob("best*"))
     keeper.on_epoch_end(SETTINGS.turn + 1, {"val_loss": 7.0})
-    assert (copy / "best.weights.h5").stat().st_mtime_ns > before
+    assert read_record(copy)["files"]["best"] == "best-03.weights.h5"
     assert read_record(copy)["best_loss"] == 7.0
 
 
 def test_a_loss_that_is_no_number_is_never_the_best(copy, keeper):
     keeper.on_epoch_end(SETTINGS.turn, {"val_loss": 7.0})
-    before = (copy / "best.weights.h5").stat().st_mtime_ns
     keeper.on_epoch_end(SETTINGS.turn + 1, {"val_loss": np.nan})
-    assert (copy / "best.weights.h5").stat().st_mtime_ns == before
+    assert read_record(copy)["files"]["best"] == "best-02.weights.h5"
+    assert (copy / "best-02.weights.h5").is_file()
     assert read_record(copy)["best_loss"] == 7.0
 
 

@@ -10,8 +10,8 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 
 from psseg.errors import PssegError
-from psseg.sky.radio_observation import ArtefactLevels
-from psseg.sky.radio_simulation import draw_observation, simulate_image, simulate_sky
+from psseg.sky.radio_observation import ArtefactLevels, lowest_first
+from psseg.sky.radio_simulation import draw_observation, noiseless_sky, simulate_image
 from psseg.survey.classes import IGNORED, SourceClass
 from psseg.survey.survey import load_survey
 
@@ -53,6 +53,16 @@ def test_observations_are_drawn_from_the_ranges_of_the_survey():
     assert 2 < arms.max() <= 2.3
     in_plane = np.mean([abs(o.galactic_latitude) < 5 for o in drawn])
     assert in_plane == pytest.approx(SURVEY.instrument.plane_share + 0.06, abs=0.09)
+
+
+def test_the_ratio_of_the_frequencies_is_that_to_the_reference_plane():
+    observation = observation_like("emu", frequencies=(2e9, 1e9, 2e9))
+    assert observation.frequency_ratio == 0.5
+    assert observation.lever_arm == pytest.approx(np.log(2))
+    assert lowest_first(observation).frequency_ratio == 2.0
+    alone = replace(observation, stokes=("I", "V"), frequencies=(2e9, 2e9))
+    assert np.isnan(alone.frequency_ratio)
+    assert alone.lever_arm == 0
 
 
 def test_both_orders_of_the_frequencies_occur():
@@ -174,7 +184,7 @@ def test_leakage_puts_stokes_i_into_v():
 
 def sky_of(observation, *, seed=4, shape=SHAPE, mix="balanced"):
     rng = np.random.default_rng(seed)
-    return simulate_sky(SURVEY, rng=rng, shape=shape, mix=mix, observation=observation)
+    return noiseless_sky(SURVEY, rng=rng, shape=shape, mix=mix, observation=observation)
 
 
 def test_sidelobes_lower_the_signal_to_noise_of_faint_neighbours():

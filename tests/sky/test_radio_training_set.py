@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from psseg.sky.radio_observation import ArtefactLevels
-from psseg.sky.radio_simulation import draw_observation, simulate_sky
+from psseg.sky.radio_simulation import draw_observation, noiseless_sky
 from psseg.sky.radio_training_set import (
     LARGEST,
     add_plane_noise,
     noiseless_planes,
     simulate_radio_training_tiles,
 )
+from psseg.sky.stored_tiles import TILES
 from psseg.survey.survey import load_survey
 from psseg.tiles.network_planes import TYPICAL_INDEX
 
@@ -49,9 +50,9 @@ def test_shapes_and_types(tiles):
 
 
 def test_tiles_are_those_of_the_simulator_but_for_rounding(tiles):
-    rng = np.random.default_rng([7, 0])
+    rng = np.random.default_rng(np.random.SeedSequence(7, spawn_key=(TILES, 0)))
     for number in range(3):
-        sky = simulate_sky(SURVEY, rng=rng, shape=SHAPE, mix="balanced")
+        sky = noiseless_sky(SURVEY, rng=rng, shape=SHAPE, mix="balanced")
         planes, present, correlation = noiseless_planes(sky)
         assert np.allclose(tiles.planes[number], np.clip(planes, -6e4, 6e4), rtol=1e-3, atol=1e-3)
         assert np.array_equal(tiles.present[number], present)
@@ -101,7 +102,7 @@ def test_planes_are_defined_as_those_of_images(swapped):
     observation = replace(
         observation, frequencies=frequencies, artefacts=ArtefactLevels(), rms=(3e-5, 5e-5, 2e-5)
     )
-    sky = simulate_sky(
+    sky = noiseless_sky(
         SURVEY, rng=np.random.default_rng(2), shape=SHAPE, mix="balanced", observation=observation
     )
     planes, present, correlation = noiseless_planes(sky)

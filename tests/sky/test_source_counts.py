@@ -14,6 +14,7 @@ from psseg.sky.source_counts import (
     differential_counts,
     euclidean_counts,
     latitude_factor,
+    log_uniform,
 )
 from psseg.survey.survey import load_survey
 
@@ -166,6 +167,16 @@ def test_without_flux_or_frequency():
     density = class_densities(SURVEY, flux, np.nan, 30.0)
     assert density[0] == pytest.approx(density[2])
     assert density[1] == pytest.approx(density[2])
+
+
+def test_log_uniform_numbers_fill_their_range_evenly():
+    drawn = log_uniform((1e-3, 10.0), np.random.default_rng(1), 4000)
+    assert drawn.min() >= 1e-3
+    assert drawn.max() <= 10
+    assert np.allclose(np.histogram(np.log10(drawn), 4, (-3, 1))[0] / 4000, 0.25, atol=0.03)
+    one = log_uniform((1e-3, 10.0), np.random.default_rng(1))
+    assert isinstance(one, float)
+    assert one == drawn[0]
 
 
 @given(log_flux=st.floats(-9, 4), log_frequency=st.floats(7, 11), latitude=st.floats(-90, 90))

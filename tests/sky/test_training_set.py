@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from psseg.errors import PssegError
 from psseg.sky.simulation import simulate_tile
+from psseg.sky.stored_tiles import TILES
 from psseg.sky.training_set import draw_bands, simulate_training_tiles
 
 SHAPE = (24, 32)
@@ -74,7 +75,7 @@ def test_shapes_and_types(lat, tiles):
 
 
 def test_tiles_are_those_of_the_simulator_but_for_rounding(lat, tiles):
-    rng = np.random.default_rng([7, 0])
+    rng = np.random.default_rng(np.random.SeedSequence(7, spawn_key=(TILES, 0)))
     for number in range(3):
         present = draw_bands(lat.n_bands, rng)
         tile = simulate_tile(lat, rng=rng, shape=SHAPE, mix="balanced", bands_present=present)

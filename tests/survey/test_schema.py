@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from psseg.errors import PssegError
-from psseg.survey.schema import check_keys, check_values, from_table
+from psseg.survey.schema import check_keys, check_values, read_table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,28 +17,35 @@ class Band:
     name: str
     edges: tuple[float, float]
     weight: float = 1.0
+    rows: tuple[tuple[float, ...], ...] = ()
 
 
 def test_a_table_becomes_a_dataclass_with_tuples_for_lists():
-    band = from_table(Band, {"name": "L", "edges": [1.0, 2.0]}, where="[band]")
+    band = read_table(Band, {"name": "L", "edges": [1.0, 2.0]}, "[band]")
     assert band == Band(name="L", edges=(1.0, 2.0), weight=1.0)
 
 
 def test_lists_in_lists_are_frozen_too():
-    band = from_table(Band, {"name": "L", "edges": [[1, 2], [3, 4]]}, where="[band]")
-    assert band.edges == ((1, 2), (3, 4))
+    table = {"name": "L", "edges": [1.0, 2.0], "rows": [[1, 2], [3, 4]]}
+    band = read_table(Band, table, "[band]")
+    assert band.rows == ((1, 2), (3, 4))
     hash(band)
 
 
 def test_an_unknown_key_is_refused_with_the_known_ones():
-    message = r"unknown key 'egdes' in \[band\]; known keys: edges, name, weight"
+    message = r"unknown key 'egdes' in \[band\]; known keys: edges, name, rows, weight"
     with pytest.raises(PssegError, match=message):
-        from_table(Band, {"name": "L", "egdes": [1.0, 2.0]}, where="[band]")
+        read_table(Band, {"name": "L", "egdes": [1.0, 2.0]}, "[band]")
 
 
 def test_a_missing_key_is_named():
     with pytest.raises(PssegError, match=r"missing key 'edges' in \[band\]"):
-        from_table(Band, {"name": "L"}, where="[band]")
+        read_table(Band, {"name": "L"}, "[band]")
+
+
+def test_a_value_is_looked_at_before_it_is_used():
+    with pytest.raises(PssegError, match=r"weight in \[band\] must be a number, not nan"):
+        read_table(Band, {"name": "L", "edges": [1.0, 2.0], "weight": float("nan")}, "[band]")
 
 
 def test_optional_keys_may_be_left_out():
