@@ -212,8 +212,9 @@ def at_equal_reliability(
     tables: dict[str, MatchedTables], interval: tuple[Any, Any]
 ) -> float | None:
     """Give psseg's completeness in a bin with the threshold that is as reliable as PyBDSF there."""
-    from psseg.evaluation.detection import share, threshold_for_purity
-    from psseg.evaluation.radio_rows import flag_column, in_interval
+    from psseg.evaluation.pairs import flag_column
+    from psseg.evaluation.radio_rows import in_interval
+    from psseg.evaluation.statistics import share, threshold_for_purity
 
     low, high = interval
     bin_ = (low, np.inf if high is None else high)

@@ -27,8 +27,8 @@ from astropy.visualization import AsinhStretch, ImageNormalize
 from matplotlib.figure import Figure
 from scipy.ndimage import gaussian_filter
 
+from psseg.evaluation.markdown_tables import markdown_table
 from psseg.evaluation.matching import Footprint, column, match_one_to_one, positions
-from psseg.evaluation.text import markdown_table
 from psseg.pipeline import catalogue
 from psseg.plots import dress_axes
 from psseg.survey.classes import CLASS_COLOURS, SOURCE_CLASSES, class_of_code

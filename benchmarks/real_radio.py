@@ -37,9 +37,9 @@ from radio_deepsource import (
     read_pybdsf,
 )
 
+from psseg.evaluation.markdown_tables import markdown_table
 from psseg.evaluation.matching import column
 from psseg.evaluation.radio_field import radio_positions, sky_offsets
-from psseg.evaluation.text import markdown_table
 from psseg.image_catalogue import ImageCatalogue
 from psseg.network.store import load_model
 from psseg.pipeline import catalogue

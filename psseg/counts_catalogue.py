@@ -16,6 +16,7 @@ from astropy.table import QTable
 
 from psseg.catalogue.classification import apply_priors, class_scores
 from psseg.catalogue.counts_errors import calibrate_counts_errors
+from psseg.catalogue.flags import Flag, blended_sources
 from psseg.catalogue.measurement import covers_flux, measure_counts
 from psseg.catalogue.probability import (
     calibrated_classes,
@@ -25,11 +26,12 @@ from psseg.catalogue.probability import (
 )
 from psseg.catalogue.segment_map import SegmentMap
 from psseg.catalogue.segmentation import find_segments
+from psseg.catalogue.source_light import source_light
 from psseg.catalogue.table import build_catalogue
-from psseg.likeness import background_residuals, is_unlike, tell_unlike
+from psseg.likeness import CountsLikeness, counts_likeness, tell_unchecked, tell_unlike
 from psseg.network.store import Calibration, Model
 from psseg.priors import class_priors
-from psseg.survey.survey import counts_survey
+from psseg.survey.survey import Survey, counts_survey
 from psseg.tiles.tile import Tile
 
 if TYPE_CHECKING:
@@ -52,12 +54,15 @@ class CatalogueResult:
         Class probabilities and expected background.
     tile : Tile
         The map.
+    likeness : CountsLikeness
+        What tells whether it is like the training skies.
     """
 
     table: QTable
     segments: SegmentMap
     label_map: LabelMap
     tile: Tile
+    likeness: CountsLikeness
 
 
 def catalogue_tile(
@@ -106,17 +111,20 @@ def catalogue_tile(
     Warns
     -----
     PssegWarning
-        If the map is unlike the training skies.
+        If the map is unlike the training skies, or that cannot be told.
     """
+    survey = counts_survey(model.survey)
     label_map = label_tile(tile, model, progress=progress)
-    unlike = _check_likeness(tile, label_map, model, strict=strict)
     segments = _find_segments(tile, label_map, model)
-    measured, segments = _measure(
-        tile, label_map, segments, model, unlike_training=unlike, executor=executor
+    measured, segments = _measure(tile, label_map, segments, model, executor=executor)
+    likeness = counts_likeness(
+        tile, label_map, source_light(tile, label_map.background, measured, survey)
     )
+    unlike = _check_likeness(tile.name, likeness, model, strict=strict)
     if not keep_candidates:
         keep = measured["SOURCE_PROB"] >= _limits(measured, model.calibration, threshold)
         segments, measured = segments.kept(segments.labels[keep]), measured[keep]
+    _raise_flags(measured, survey, unlike_training=unlike)
     likelihoods = _class_likelihoods(label_map, segments, model.calibration)
     table = build_catalogue(
         measured,
@@ -126,7 +134,9 @@ def catalogue_tile(
     )
     if keep_candidates:
         table["SOURCE_SCORE"] = measured["SOURCE_SCORE"]
-    return CatalogueResult(table=table, segments=segments, label_map=label_map, tile=tile)
+    return CatalogueResult(
+        table=table, segments=segments, label_map=label_map, tile=tile, likeness=likeness
+    )
 
 
 def _find_segments(tile: Tile, label_map: LabelMap, model: Model) -> SegmentMap:
@@ -145,7 +155,6 @@ def _measure(
     segments: SegmentMap,
     model: Model,
     *,
-    unlike_training: bool,
     executor: Executor | None,
 ) -> tuple[QTable, SegmentMap]:
     """Measure all candidates; SOURCE_PROB says how probable it is that each is real."""
@@ -156,7 +165,6 @@ def _measure(
         label_map.class_probabilities,
         segments,
         counts_survey(model.survey),
-        unlike_training=unlike_training,
         executor=executor,
     )
     calibrate_counts_errors(
@@ -187,14 +195,24 @@ def _class_likelihoods(
     )
 
 
-def _check_likeness(tile: Tile, label_map: LabelMap, model: Model, *, strict: bool) -> bool:
-    """Tell whether a map is unlike the training skies: warn, or refuse it."""
-    residuals = background_residuals(tile, label_map)
-    if not is_unlike(residuals, model.calibration.residual_limit):
-        return False
-    why = "its diffuse emission is not seen through"
-    tell_unlike(tile.name, model.name, why, strict=strict)
-    return True
+def _check_likeness(name: str, likeness: CountsLikeness, model: Model, *, strict: bool) -> bool:
+    """Tell whether a map is unlike the training skies: warn, or refuse it, also if not known."""
+    calibration = model.calibration
+    unlike = likeness.unlike(
+        calibration.residual_limit, calibration.image_range, model.survey.band_names
+    )
+    if unlike:
+        tell_unlike(name, model.name, ", ".join(unlike), strict=strict)
+    elif calibration.residual_limit and not likeness.is_known:
+        tell_unchecked(name, model.name, strict=strict)
+    return bool(unlike)
+
+
+def _raise_flags(measured: QTable, survey: Survey, *, unlike_training: bool) -> None:
+    """Add the flags that depend on which sources are in the catalogue, and on all of them."""
+    measured["Flags"][blended_sources(measured, survey)] |= int(Flag.BLENDED)
+    if unlike_training:
+        measured["Flags"] |= int(Flag.UNLIKE_TRAINING)
 
 
 def _limits(measured: QTable, calibration: Calibration, threshold: float | None) -> np.ndarray:

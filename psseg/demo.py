@@ -9,17 +9,18 @@ from pathlib import Path
 import numpy as np
 from astropy.coordinates import SkyCoord
 
-from psseg.catalogue.table import read_catalogue
-from psseg.evaluation import Evaluation, Footprint, MatchedTables, evaluate_catalogue
+from psseg.evaluation import Evaluation, MatchedTables, evaluate_counts_file
+from psseg.evaluation.detection import TS_EDGES
+from psseg.evaluation.pairs import flag_column
 from psseg.network.store import load_model
 from psseg.pipeline import Products, catalogue, product_paths
 from psseg.products import check_writable
 from psseg.sky.simulation import simulate_tile
-from psseg.sky.tile_files import TileFiles, read_truth, tile_files, write_simulated_tile
+from psseg.sky.tile_files import TileFiles, tile_files, write_simulated_tile
 from psseg.survey.classes import SOURCE_CLASSES
 from psseg.survey.survey import counts_survey
 
-__all__ = ["Demo", "compare_with_truth", "comparison_table", "run_demo"]
+__all__ = ["Demo", "comparison_table", "run_demo"]
 
 STEM = "sky"
 CENTER = SkyCoord(40.0, 10.0, unit="deg", frame="galactic")
@@ -27,7 +28,6 @@ CENTER = SkyCoord(40.0, 10.0, unit="deg", frame="galactic")
 
 SHAPE = (256, 256)
 YEARS = 14.0
-TS_EDGES = (25.0, 36.0, 64.0, 144.0, np.inf)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,28 +98,8 @@ def run_demo(
         progress=progress,
         command=command,
     )
-    evaluation = compare_with_truth(products.paths.catalogue, files.truth)
+    evaluation = evaluate_counts_file(products.paths.catalogue, files.truth)
     return Demo(sky=files, products=products, evaluation=evaluation)
-
-
-def compare_with_truth(catalogue_path: str | Path, truth_path: str | Path) -> Evaluation:
-    """Evaluate a catalogue file against the truth file of its simulated sky.
-
-    Parameters
-    ----------
-    catalogue_path : str or Path
-        A catalogue that psseg wrote.
-    truth_path : str or Path
-        The ``_truth.fits`` of a simulated tile.
-
-    Returns
-    -------
-    Evaluation
-        Sources at the border of the tile are matched but not counted.
-    """
-    truth = read_truth(truth_path)
-    footprint = Footprint(wcs=truth.wcs, mask=truth.mask, pixel_scale=truth.pixel_scale)
-    return evaluate_catalogue(read_catalogue(catalogue_path), truth.table, footprint=footprint)
 
 
 def comparison_table(tables: MatchedTables) -> list[str]:
@@ -136,11 +116,11 @@ def comparison_table(tables: MatchedTables) -> list[str]:
         Found and true sources by true TS, the right classes among the found ones, and how many
         detections are no source.
     """
-    truths = tables.truths[np.asarray(tables.truths["COUNTED"], dtype=bool)]
-    detections = tables.detections[np.asarray(tables.detections["COUNTED"], dtype=bool)]
-    real = np.asarray(detections["MATCHED"], dtype=bool)
+    truths = tables.truths[flag_column(tables.truths, "COUNTED")]
+    detections = tables.detections[flag_column(tables.detections, "COUNTED")]
+    real = flag_column(detections, "MATCHED")
     lines = [f"{'true sources':<24}{'found':>7}{'true':>7}"]
-    lines += _found_by_ts(np.asarray(truths["TS"], float), np.asarray(truths["FOUND"], bool))
+    lines += _found_by_ts(np.asarray(truths["TS"], float), flag_column(truths, "FOUND"))
     lines += ["", f"{'found, true class':<24}{'right':>7}{'found':>7}"]
     lines += _right_classes(
         np.asarray(detections["CLASS"]).astype(str)[real],

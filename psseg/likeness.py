@@ -1,8 +1,9 @@
 """Tell whether a map is like the skies a network was trained on.
 
 In: a map, and what the network says of it. Out, of counts: how badly the expected background
-describes the pixels without sources, band by band. A network that has never seen such a sky cannot
-see through its diffuse emission, and leaves residuals larger than any it left in training.
+describes the pixels in which little is light of sources, band by band, and the share of the pixels
+that are given to sources. A network that has never seen such a sky cannot see through its diffuse
+emission, and leaves residuals larger than any it left in training, or takes it for sources.
 
 Out, of radio images: how the noise in the pixels without sources is distributed and correlated, and
 the share of the others. Uncleaned sidelobes, a wrong beam, or values that are no noise show there.
@@ -11,13 +12,13 @@ the share of the others. Uncleaned sidelobes, a wrong beam, or values that are n
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt, maximum_filter
+from scipy.ndimage import maximum_filter
 
 from psseg.errors import PssegError, PssegWarning
 from psseg.tiles.beam import FWHM_PER_SIGMA
@@ -30,22 +31,24 @@ if TYPE_CHECKING:
 
 __all__ = [
     "IMAGE_STATISTICS",
+    "CountsLikeness",
     "background_residuals",
+    "counts_likeness",
     "image_statistics",
-    "is_unlike",
+    "tell_unchecked",
     "tell_unlike",
     "unlike_statistics",
 ]
 
-SOURCE_FREE = 0.05
-"""Pixels with a source probability below this hold no source themselves."""
+LIGHT_SHARE = 0.2
+"""Pixels in which sources add less than this share of the background say how good that is. Where
+sources crowd, no pixel is far from all of them."""
 
-CLEARANCE = 1.0
-"""Distance to the nearest pixel with a source, deg: beyond it, little light of sources is left
-above a few GeV. Below, more is, in training skies as in others."""
+SCATTER = 0.05
+"""A band says nothing if Poisson noise alone would scatter its residuals by more than this."""
 
-FEWEST_COUNTS = 100.0
-"""Expected counts without which nothing can be said of a band."""
+SOURCE = 0.5
+"""Source probability from which a pixel is given to a source."""
 
 IMAGE_STATISTICS = ("correlation", "ringing", "depth", "sources")
 """What `image_statistics` gives, in the order of a calibration's ``image_range``."""
@@ -65,8 +68,65 @@ PIXELS_LOOKED_AT = 1e6
 """A large image is looked at in strips of rows, at least this high, which hold so many pixels."""
 
 
-def background_residuals(tile: Tile, label_map: LabelMap) -> np.ndarray:
-    """Give the squared residuals of source-free pixels over those of Poisson noise.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CountsLikeness:
+    """What tells a counts map that is unlike the training skies.
+
+    Parameters
+    ----------
+    residuals : numpy.ndarray, shape (n_bands,)
+        Of `background_residuals`.
+    sources : float
+        Share of the pixels that are given to sources; NaN if all are blank.
+    """
+
+    residuals: NDArray[np.float64]
+    sources: float
+
+    @property
+    def is_known(self) -> bool:
+        """Whether any band says how good the background is."""
+        return bool(np.isfinite(self.residuals).any())
+
+    def unlike(
+        self,
+        residual_limit: Sequence[float],
+        image_range: Sequence[tuple[float, float]],
+        bands: Sequence[str],
+    ) -> list[str]:
+        """Name what lies outside the range of the training skies.
+
+        Parameters
+        ----------
+        residual_limit : sequence of float, length n_bands or 0
+            Of a calibration; empty where it was not measured: then no residuals are unlike.
+        image_range : sequence of (float, float), length 1 or 0
+            The same for `sources`.
+        bands : sequence of str
+            Their names.
+
+        Returns
+        -------
+        list of str
+            Name, value and range of each; empty where the map is like the training skies.
+
+        Examples
+        --------
+        >>> found = CountsLikeness(residuals=np.array([1.0, np.nan, 1.4]), sources=0.02)
+        >>> found.unlike((1.2, 1.2, 1.2), ((0.0, 0.12),), ("low", "middle", "high"))
+        ['residuals of high 1.4 (training: 0 to 1.2)']
+        """
+        names = [f"residuals of {band}" for band in bands]
+        residuals = dict(zip(names, self.residuals.tolist(), strict=True))
+        limits = [(0.0, limit) for limit in residual_limit]
+        return [
+            *_outside(residuals, names, limits),
+            *_outside({"sources": self.sources}, ("sources",), image_range),
+        ]
+
+
+def counts_likeness(tile: Tile, label_map: LabelMap, light: NDArray[np.floating]) -> CountsLikeness:
+    """Describe what tells a counts map that is unlike the training skies.
 
     Parameters
     ----------
@@ -74,58 +134,58 @@ def background_residuals(tile: Tile, label_map: LabelMap) -> np.ndarray:
         The map.
     label_map : LabelMap
         Its class probabilities and expected background.
+    light : numpy.ndarray, shape (n_present, n_y, n_x)
+        Expected counts of all candidates, in the bands that are present
+        (:func:`psseg.catalogue.source_light.source_light`).
+
+    Returns
+    -------
+    CountsLikeness
+    """
+    seen = label_map.source_probability[~tile.mask]
+    return CountsLikeness(
+        residuals=background_residuals(tile, label_map.background, light),
+        sources=float(np.mean(seen >= SOURCE)) if seen.size else np.nan,
+    )
+
+
+def background_residuals(
+    tile: Tile, background: NDArray[np.floating], light: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Give the squared residuals of pixels without much light of sources over Poisson noise.
+
+    Parameters
+    ----------
+    tile, light
+        As for `counts_likeness`.
+    background : numpy.ndarray, shape (n_bands, n_y, n_x)
+        Expected background counts, as the network gave them.
 
     Returns
     -------
     numpy.ndarray, shape (n_bands,)
-        ``Σ (counts - background)² / Σ background``: 1 where the background is right and no light
-        of sources is left, NaN in bands that are absent or hold too few counts.
+        ``Σ (counts - expected)² / Σ expected``, where background and light are expected: 1 where
+        both are right, NaN in bands that are absent or say too little.
 
     Notes
     -----
     A ratio of sums, not a mean of ratios: pixels that expect a hundredth of a count would make
-    that jump with every photon.
+    that jump with every photon. Of Poisson noise it scatters by
+    ``√Σ (expected + 2 expected²) / Σ expected``.
+
+    The background is not corrected as it is in the fit of the sources, which would hide what is
+    asked for. On simulated skies of the plane whose emission was made wrong, the residuals of these
+    pixels told more than those of all pixels, into which a single bright source enters, or of the
+    tenth farthest from sources.
     """
-    probability = label_map.source_probability
-    empty = ~(probability >= SOURCE_FREE)
-    free = ~tile.mask & (_distance(empty) * tile.pixel_scale > CLEARANCE)
     residuals = np.full(tile.n_bands, np.nan)
-    for band in np.flatnonzero(tile.bands_present):
-        expected = label_map.background[band][free].astype(float)
+    for number, band in enumerate(np.flatnonzero(tile.bands_present)):
+        free = ~tile.mask & (light[number] < LIGHT_SHARE * background[band])
+        expected = (background[band][free] + light[number][free]).astype(float)
         total = expected.sum()
-        if total >= FEWEST_COUNTS:
+        if np.sqrt(np.sum(expected + 2 * expected**2)) < SCATTER * total:
             residuals[band] = np.sum((tile.data[band][free] - expected) ** 2) / total
     return residuals
-
-
-def _distance(empty: np.ndarray) -> np.ndarray:
-    """Distance to the nearest pixel that is not empty, in pixels; infinite if there is none."""
-    return np.full(empty.shape, np.inf) if empty.all() else distance_transform_edt(empty)
-
-
-def is_unlike(residuals: np.ndarray, limits: Sequence[float]) -> bool:
-    """Tell whether any band's residuals are larger than training skies ever showed.
-
-    Parameters
-    ----------
-    residuals : numpy.ndarray, shape (n_bands,)
-        Of :func:`background_residuals`.
-    limits : sequence of float, length n_bands or 0
-        The calibration's ``residual_limit``; empty where it was not measured: then no map is
-        unlike.
-
-    Returns
-    -------
-    bool
-
-    Examples
-    --------
-    >>> is_unlike(np.array([1.0, np.nan, 1.4]), (1.2, 1.2, 1.2))
-    True
-    """
-    if len(limits) == 0:
-        return False
-    return bool(np.any(np.nan_to_num(residuals) > np.asarray(limits)))
 
 
 def image_statistics(
@@ -205,9 +265,16 @@ def unlike_statistics(
     >>> unlike_statistics(found, [(0.4, 2.5), (0.0, 0.14), (0.8, 1.5), (0.0, 0.35)])
     ['correlation 0.1 (training: 0.4 to 2.5)']
     """
+    return _outside(statistics, IMAGE_STATISTICS, limits)
+
+
+def _outside(
+    statistics: Mapping[str, float], names: Sequence[str], limits: Sequence[tuple[float, float]]
+) -> list[str]:
+    """Name what lies outside its limits; without limits nothing does, and NaN never."""
     return [
         f"{name} {statistics[name]:.3g} (training: {low:.3g} to {high:.3g})"
-        for name, (low, high) in zip(IMAGE_STATISTICS, limits, strict=False)
+        for name, (low, high) in zip(names, limits, strict=False)
         if statistics[name] < low or statistics[name] > high
     ]
 
@@ -238,6 +305,33 @@ def tell_unlike(map_: str, model: str, why: str, *, strict: bool) -> None:
     if strict:
         raise PssegError(f"{what}; leave --strict out to catalogue it with a flag")
     warnings.warn(f"{what}; all sources are flagged", PssegWarning, stacklevel=4)
+
+
+def tell_unchecked(map_: str, model: str, *, strict: bool) -> None:
+    """Refuse a map whose likeness to the training skies cannot be told, or warn of it.
+
+    Parameters
+    ----------
+    map_, model, strict
+        As for `tell_unlike`.
+
+    Raises
+    ------
+    PssegError
+        With `strict`.
+
+    Warns
+    -----
+    PssegWarning
+        Without.
+    """
+    what = (
+        f"{map_}: its likeness to the skies that {model} was trained on could not be checked: too "
+        "few counts that are not of sources"
+    )
+    if strict:
+        raise PssegError(f"{what}; leave --strict out to catalogue it all the same")
+    warnings.warn(what, PssegWarning, stacklevel=4)
 
 
 @dataclass(kw_only=True)

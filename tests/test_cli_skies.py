@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
+from astropy.io import fits
 from commands import assert_fails, products, run
+
+from psseg.survey.survey import load_survey
 
 
 @pytest.mark.parametrize(
@@ -28,6 +32,19 @@ def test_wrong_use_ends_with_2_and_says_how(words):
     assert "Usage: " in result.stderr
 
 
+def assert_exposed(path, *, years, center):
+    """Check that a tile is where it should be, and exposed as long but for the survey's pattern."""
+    instrument = load_survey("fermi-lat").instrument
+    with fits.open(path) as hdus:
+        header, planes = hdus[0].header, hdus[0].data
+    assert (header["CTYPE1"], header["CTYPE2"]) == ("GLON-TAN", "GLAT-TAN")
+    assert (header["CRVAL1"], header["CRVAL2"]) == pytest.approx(center)
+    low, high = instrument.variation
+    ratio = planes[::2].mean(axis=(1, 2)) / instrument.band_exposure(years)  # two to a band
+    assert ratio == pytest.approx(np.full(instrument.n_bands, ratio[0]), rel=1e-4)
+    assert low < ratio[0] < high
+
+
 def test_simulate_writes_tiles_with_their_truth(tmp_path):
     result = run(
         "simulate", "fermi-lat", "-o", tmp_path, "-n", 2, "--size", 32, "--years", 5, "--seed", 4,
@@ -35,6 +52,8 @@ def test_simulate_writes_tiles_with_their_truth(tmp_path):
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     assert len(products(tmp_path)) == 6
+    for number in (1, 2):
+        assert_exposed(tmp_path / f"sky_000{number}_exposure.fits", years=5, center=(30, 60))
     again = run("simulate", "fermi-lat", "-o", tmp_path, "-n", 2, "--size", 32)
     assert_fails(again, "--overwrite")
 

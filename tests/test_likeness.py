@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
 from truth_teller import truthful_labels
 
+from psseg.catalogue.source_light import source_light
+from psseg.errors import PssegError, PssegWarning
 from psseg.likeness import (
+    CountsLikeness,
     background_residuals,
+    counts_likeness,
     image_statistics,
-    is_unlike,
+    tell_unchecked,
+    tell_unlike,
     unlike_statistics,
 )
 from psseg.sky.radio_observation import draw_observation
@@ -21,52 +27,122 @@ from psseg.sky.simulation import simulate_tile
 from psseg.survey.survey import load_survey
 from psseg.tiles.image_noise import ImageNoise
 from psseg.tiles.noise import measure_planes
+from psseg.tiles.places import nearest_pixels
 from tests.made_images import RMS, beam_covariance, beam_noise, draw, make_image
 
-HARD = slice(3, None)  # above 2 GeV little light of sources is left a degree from them
+
+def light_of(sky, lat):
+    """Counts that the true sources add, as far as the truth lists them."""
+    truth, tile = sky.truth, sky.tile
+    rows, columns = nearest_pixels(truth["X"], truth["Y"], tile.shape)
+    measured = truth["X", "Y", "Extension"]
+    measured["Counts_Band"] = truth["Flux_Band"].value * tile.exposure[:, rows, columns].T
+    return source_light(tile, sky.background, measured, lat)
+
+
+def simulated(lat, glon, glat, size):
+    center = SkyCoord(glon, glat, unit="deg", frame="galactic")
+    rng = np.random.default_rng(5)
+    return simulate_tile(lat, rng=rng, shape=(size, size), center=center, years=14.0)
 
 
 @pytest.fixture(scope="module")
 def sky(lat):
     """Give 12°×12° of sky as it is far from the plane."""
-    center = SkyCoord(120.0, 60.0, unit="deg", frame="galactic")
-    rng = np.random.default_rng(5)
-    return simulate_tile(lat, rng=rng, shape=(120, 120), center=center, years=14.0)
+    return simulated(lat, 120.0, 60.0, 120)
 
 
-def test_poisson_noise_on_the_right_background_gives_one(sky):
-    residuals = background_residuals(sky.tile, truthful_labels(sky))[HARD]
+@pytest.fixture(scope="module")
+def light(sky, lat):
+    return light_of(sky, lat)
+
+
+@pytest.fixture(scope="module")
+def plane(lat):
+    """Give as much of the inner Galactic plane, where no pixel is far from all sources."""
+    return simulated(lat, 10.0, 0.0, 120)
+
+
+def test_poisson_noise_on_the_right_background_gives_one(sky, light):
+    residuals = background_residuals(sky.tile, sky.background, light)
     known = residuals[np.isfinite(residuals)]
-    assert len(known) >= 3
-    assert np.all((known > 0.8) & (known < 1.2))  # a band of 100 counts scatters by 0.1
+    assert len(known) >= 5
+    assert np.all((known > 0.8) & (known < 1.3))
 
 
-def test_a_wrong_background_gives_more(sky):
-    labels = truthful_labels(sky)
-    right = background_residuals(sky.tile, labels)
-    half = replace(labels, background=labels.background * 0.5)
-    wrong = background_residuals(sky.tile, half)
-    assert np.all(wrong[: HARD.start] > 1.3 * right[: HARD.start])
+def test_a_wrong_background_gives_more(sky, light):
+    right = background_residuals(sky.tile, sky.background, light)
+    wrong = background_residuals(sky.tile, 0.5 * sky.background, light)
+    assert np.all(wrong[:3] > 1.3 * right[:3])
 
 
-def test_absent_bands_and_masked_pixels_say_nothing(sky):
-    labels = truthful_labels(sky)
+def test_where_sources_crowd_a_wrong_background_is_seen(plane, lat):
+    light = light_of(plane, lat)
+    right = background_residuals(plane.tile, plane.background, light)
+    assert np.isfinite(right).all()
+    assert right[2:].max() < 1.5  # below, light of sources beyond the tile is left
+    y, x = np.indices(plane.tile.shape)
+    squares = np.where((x // 16 + y // 16) % 2, 1.6, 1)
+    rng = np.random.default_rng(1)
+    brighter = rng.poisson(plane.background * (squares - 1))
+    tile = replace(plane.tile, data=plane.tile.data + brighter)
+    wrong = background_residuals(tile, plane.background, light)
+    assert np.all(wrong[2:5] > 1.5 * right[2:5])
+
+
+def test_absent_bands_and_masked_pixels_say_nothing(sky, light):
     present = np.arange(sky.tile.n_bands) > 2
     mask = np.zeros(sky.tile.shape, bool)
     mask[:40] = True
     data = np.where(mask, 1e6, sky.tile.data)
-    labels.class_probabilities[:, mask] = np.nan
     tile = replace(sky.tile, data=data, bands_present=present, mask=mask)
-    residuals = background_residuals(tile, labels)
+    residuals = background_residuals(tile, sky.background, light[present])
     assert np.isnan(residuals[:3]).all()
-    assert np.nanmax(residuals[HARD]) < 1.3
+    assert np.nanmax(residuals) < 1.3
+
+
+def test_a_few_counts_say_nothing(sky, light):
+    mask = np.ones(sky.tile.shape, bool)
+    mask[:10, :10] = False
+    found = counts_likeness(replace(sky.tile, mask=mask), truthful_labels(sky), light)
+    assert not found.is_known
+    assert found.unlike((1.0,) * 8, (), ("band",) * 8) == []
+
+
+def test_the_share_of_sources_is_that_of_the_pixels_with_data(sky, light):
+    labels = truthful_labels(sky)
+    mask = np.zeros(sky.tile.shape, bool)
+    mask[:60] = True
+    labels.class_probabilities[0, 60:90] = 0.4
+    labels.class_probabilities[0, 90:] = 0.9
+    labels.class_probabilities[:, mask] = np.nan
+    assert counts_likeness(replace(sky.tile, mask=mask), labels, light).sources == 0.5
+
+
+BANDS = ("low", "high")
 
 
 @pytest.mark.parametrize(
-    ("limits", "unlike"), [((), False), ((2.0, 2.0, 2.0), False), ((2.0, 2.0, 1.2), True)]
+    ("limits", "shares", "unlike"),
+    [
+        ((), (), []),
+        ((2.0, 2.0), ((0.0, 0.2),), []),
+        ((1.2, 1.2), (), ["residuals of high 1.4 (training: 0 to 1.2)"]),
+        ((2.0, 2.0), ((0.0, 0.05),), ["sources 0.1 (training: 0 to 0.05)"]),
+        ((), ((0.0, 0.05),), ["sources 0.1 (training: 0 to 0.05)"]),
+    ],
 )
-def test_one_band_beyond_its_limit_is_enough(limits, unlike):
-    assert is_unlike(np.array([1.0, np.nan, 1.4]), limits) is unlike
+def test_one_number_beyond_its_limit_is_enough(limits, shares, unlike):
+    found = CountsLikeness(residuals=np.array([np.nan, 1.4]), sources=0.1)
+    assert found.unlike(limits, shares, BANDS) == unlike
+
+
+@pytest.mark.parametrize("tell", [partial(tell_unlike, why="its colour"), tell_unchecked])
+def test_what_is_unlike_or_not_known_is_warned_of_or_refused(tell):
+    with pytest.warns(PssegWarning, match="a map: .*skies that a model was trained on"):
+        tell("a map", "a model", strict=False)
+    with pytest.raises(PssegError, match="leave --strict out"):
+        tell("a map", "a model", strict=True)
 
 
 SIDE = 300

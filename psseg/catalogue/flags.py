@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import IntFlag
 
 import numpy as np
+from astropy.table import QTable
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 from scipy.spatial import KDTree
@@ -13,9 +14,10 @@ from psseg.catalogue.blocks import Measured
 from psseg.catalogue.segment_map import SegmentMap
 from psseg.catalogue.segment_pixels import at_edge
 from psseg.survey.survey import Survey
+from psseg.tiles.places import nearest_pixels, unit_vectors
 from psseg.tiles.tile import Tile
 
-__all__ = ["FLAG_MEANINGS", "Flag", "source_flags"]
+__all__ = ["FLAG_MEANINGS", "Flag", "blended_sources", "source_flags"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -39,7 +41,8 @@ FLAG_MEANINGS = {
     Flag.EDGE: "the segment touches the edge of the map",
     Flag.NEAR_MASK: "blank pixels, or the edge of the map, close by",
     Flag.BLENDED: "a neighbour is too close for the PSF to tell the two apart cleanly",
-    Flag.FIT_FAILED: "no counts or no position could be fitted: the segment's centroid is given",
+    Flag.FIT_FAILED: "no counts or no position could be fitted: the segment's centroid is given, "
+    "but counts, TS and flux are those of the fitted place, up to 0.3 deg away",
     Flag.EXTENDED: "larger than the PSF: measured as a disc",
     Flag.ON_DIFFUSE: "much fainter than the emission under it, or on a steep gradient of it",
     Flag.BANDS_MISSING: "the map lacks bands of the survey",
@@ -79,7 +82,7 @@ def source_flags(
     *,
     unlike_training: bool,
 ) -> NDArray[np.int32]:
-    """Give the flags of all sources.
+    """Give the flags that each source has whatever the others are: all but BLENDED.
 
     Parameters
     ----------
@@ -102,14 +105,12 @@ def source_flags(
         Sums of `psseg.catalogue.flags.Flag`.
     """
     everywhere = np.ones(len(measured.x), dtype=bool)
-    core = _decisive_core(tile, survey, measured)
     raised = {
         Flag.EDGE: at_edge(segments),
         Flag.NEAR_MASK: _near_mask(tile, measured),
-        Flag.BLENDED: _blended(tile, measured, core),
         Flag.FIT_FAILED: measured.failed,
         Flag.EXTENDED: measured.extension > 0,
-        Flag.ON_DIFFUSE: _on_diffuse(tile, background, measured, core),
+        Flag.ON_DIFFUSE: _on_diffuse(tile, background, measured, _cores(survey)),
         Flag.BANDS_MISSING: everywhere & ~tile.bands_present.all(),
         Flag.BANDS_SHARED: everywhere & tile.bands_shared.any(),
         Flag.UNLIKE_TRAINING: everywhere & unlike_training,
@@ -120,10 +121,34 @@ def source_flags(
     return flags
 
 
-def _decisive_core(tile: Tile, survey: Survey, measured: Measured) -> Floats:
-    """Give the 68 % radius of the PSF in the band that each source is best seen in, deg."""
-    radius = np.array([psf.containment_radius(0.68) for psf in survey.instrument.psf])
-    return radius[tile.bands_present][_decisive(measured)]
+def blended_sources(table: QTable, survey: Survey) -> Bools:
+    """Tell which sources of a table are too close to another one of it.
+
+    Parameters
+    ----------
+    table : QTable
+        Sources as `psseg.catalogue.measurement.measure_counts` gives them, those that count alone:
+        RAJ2000, DEJ2000 and Sqrt_TS_Band.
+    survey : Survey
+        PSF per band.
+
+    Returns
+    -------
+    ndarray of bool (n_sources,)
+        Those to raise `Flag.BLENDED` for.
+    """
+    if len(table) < 2:
+        return np.zeros(len(table), dtype=bool)
+    unit = unit_vectors(table["RAJ2000"].to_value("deg"), table["DEJ2000"].to_value("deg"))
+    chord, _ = KDTree(unit).query(unit, k=2)
+    separation = np.rad2deg(2 * np.arcsin(chord[:, 1] / 2))
+    decisive = np.nanargmax(table["Sqrt_TS_Band"], axis=1)
+    return separation < np.maximum(_cores(survey)[decisive], BLEND_DISTANCE)
+
+
+def _cores(survey: Survey) -> Floats:
+    """Give the 68 % radius of the PSF in each band, deg (n_bands,)."""
+    return np.array([psf.containment_radius(0.68) for psf in survey.instrument.psf])
 
 
 def _decisive(measured: Measured) -> NDArray[np.intp]:
@@ -134,35 +159,31 @@ def _decisive(measured: Measured) -> NDArray[np.intp]:
 def _near_mask(tile: Tile, measured: Measured) -> Bools:
     blank = np.pad(tile.mask, 1, constant_values=True)  # nothing is known beyond the map either
     distance = distance_transform_edt(~blank)[1:-1, 1:-1] * tile.pixel_scale
-    rows = np.clip(np.rint(measured.y).astype(int), 0, tile.shape[0] - 1)
-    columns = np.clip(np.rint(measured.x).astype(int), 0, tile.shape[1] - 1)
-    return distance[rows, columns] < MASK_DISTANCE
-
-
-def _blended(tile: Tile, measured: Measured, core: Floats) -> Bools:
-    if len(measured.x) < 2:
-        return np.zeros(len(measured.x), dtype=bool)
-    unit = tile.pixel_to_sky(measured.x, measured.y).cartesian.xyz.value.T
-    chord, _ = KDTree(unit).query(unit, k=2)
-    separation = np.rad2deg(2 * np.arcsin(chord[:, 1] / 2))
-    return separation < np.maximum(core, BLEND_DISTANCE)
+    return distance[nearest_pixels(measured.x, measured.y, tile.shape)] < MASK_DISTANCE
 
 
 def _on_diffuse(
-    tile: Tile, background: NDArray[np.floating], measured: Measured, core: Floats
+    tile: Tile, background: NDArray[np.floating], measured: Measured, cores: Floats
 ) -> Bools:
+    """Tell which sources are faint beside the emission under them, or on a steep gradient of it.
+
+    Beside blank pixels the network's background dips: no gradient is taken there.
+    """
     found = np.zeros(len(measured.x), dtype=bool)
     present = np.flatnonzero(tile.bands_present)
     reach = max(int(np.rint(GRADIENT_RADIUS / tile.pixel_scale)), 1)
-    for k, band in enumerate(_decisive(measured)):
+    for k, number in enumerate(_decisive(measured)):
+        band = present[number]
         row, column = round(measured.y[k]), round(measured.x[k])
         rows = slice(max(row - reach, 0), row + reach + 1)
         columns = slice(max(column - reach, 0), column + reach + 1)
-        values = background[present[band], rows, columns].astype(float)
-        level, gradient = _level_and_gradient(np.where(tile.mask[rows, columns], np.nan, values))
-        area = min(np.pi * core[k] ** 2, CORE_AREA) / tile.pixel_scale**2
-        faint = 0.68 * measured.counts[k, band] < FAINT_RATIO * level * area
-        found[k] = faint or gradient / tile.pixel_scale > STEEP_GRADIENT * level
+        values = background[band, rows, columns].astype(float)
+        blank = tile.mask[rows, columns]
+        level, gradient = _level_and_gradient(np.where(blank, np.nan, values))
+        area = min(np.pi * cores[band] ** 2, CORE_AREA) / tile.pixel_scale**2
+        faint = 0.68 * measured.counts[k, number] < FAINT_RATIO * level * area
+        steep = gradient / tile.pixel_scale > STEEP_GRADIENT * level
+        found[k] = faint or (steep and not blank.any())
     return found
 
 

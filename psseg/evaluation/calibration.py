@@ -8,6 +8,7 @@ purity, the temperature and bias of the class probabilities, and the scales of t
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,7 @@ from psseg.evaluation.class_calibration import fit_classes
 from psseg.evaluation.classes import FALSE_DETECTION, NO_CLASS, class_columns, true_classes
 from psseg.evaluation.detection import CHI_95
 from psseg.evaluation.matching import column
+from psseg.evaluation.pairs import flag_column
 from psseg.evaluation.source_calibration import (
     FEWEST_DETECTIONS,
     fit_zones,
@@ -42,10 +44,18 @@ __all__ = [
     "fit_flux_errors",
     "fit_position_errors",
     "fit_residual_limit",
+    "fit_sources_range",
 ]
 
-RESIDUAL_MARGIN = 1.1
-"""How far beyond the simulated skies' largest residuals a map may lie."""
+logger = logging.getLogger(__name__)
+
+RESIDUAL_MARGIN = 1.25
+"""How far beyond the simulated skies' largest residuals a map may lie: few of them are of the
+Galactic plane, where the largest are."""
+
+SOURCES_MARGIN = 2.0
+"""The same of the share of pixels given to sources, which in the inner plane grows by a fifth from
+14 to 20 years, and as much again from 26 to 13 deg about the plane."""
 
 ERROR_SCALES = np.arange(0.5, 3.01, 0.02)
 ERROR_FLOORS = np.arange(0.0, 0.0401, 0.001)
@@ -97,6 +107,7 @@ def fit_calibration(
     candidate_threshold: float,
     targets: CalibrationTargets = TARGETS,
     residual_limit: tuple[float, ...] = (),
+    image_range: tuple[tuple[float, float], ...] = (),
 ) -> Calibration:
     """Fit every number of a calibration.
 
@@ -111,6 +122,8 @@ def fit_calibration(
         Purities to reach.
     residual_limit : tuple of float
         From `fit_residual_limit`.
+    image_range : tuple of (float, float)
+        From `fit_sources_range`.
 
     Returns
     -------
@@ -121,8 +134,8 @@ def fit_calibration(
     PssegError
         If there are too few true or false detections to fit anything.
     """
-    counted = candidates[np.asarray(candidates["COUNTED"], dtype=bool)]
-    real = np.asarray(counted["MATCHED"], dtype=bool)
+    counted = candidates[flag_column(candidates, "COUNTED")]
+    real = flag_column(counted, "MATCHED")
     score, ts = column(counted, "SOURCE_PROB"), column(counted, "Sqrt_TS") ** 2
     glat = column(counted, "GLAT", u.deg)
     evidence = counts_evidence(column(counted, "LP_beta"), column(counted, "Unc_LP_beta"), glat)
@@ -157,6 +170,7 @@ def fit_calibration(
         flux_floor=errors[3],
         low_latitude_errors=low_errors,
         residual_limit=residual_limit,
+        image_range=image_range,
     )
 
 
@@ -173,16 +187,37 @@ def fit_residual_limit(backgrounds: QTable, bands: Sequence[str]) -> tuple[float
     Returns
     -------
     tuple of float
-        The largest residual of any tile and a tenth more; in a band that no tile has measured, the
-        largest of all bands. Empty where nothing was measured.
+        The largest residual of any tile and a quarter more. Empty where nothing was measured. In a
+        band that no tile has measured, the largest of all bands stands in; a message in the log
+        names it.
     """
     names, residual = np.asarray(backgrounds["BAND"], dtype=str), column(backgrounds, "RESIDUAL")
-    measured = residual[np.isfinite(residual)]
-    if not len(measured):
+    largest = {band: np.nanmax(residual[names == band], initial=-np.inf) for band in bands}
+    known = {band: float(value) for band, value in largest.items() if np.isfinite(value)}
+    if not known:
         return ()
-    largest = (np.nanmax(residual[names == band], initial=-np.inf) for band in bands)
-    known = [float(value) if np.isfinite(value) else float(measured.max()) for value in largest]
-    return tuple(RESIDUAL_MARGIN * value for value in known)
+    unknown = [band for band in bands if band not in known]
+    if unknown:
+        logger.warning("no tile has residuals at %s: the largest limit stands in", unknown)
+    return tuple(RESIDUAL_MARGIN * known.get(band, max(known.values())) for band in bands)
+
+
+def fit_sources_range(backgrounds: QTable) -> tuple[tuple[float, float], ...]:
+    """Give the range of the share of pixels given to sources, outside which a map is unlike.
+
+    Parameters
+    ----------
+    backgrounds : QTable
+        One row per tile and band: SOURCES.
+
+    Returns
+    -------
+    tuple of (float, float)
+        One pair: from nothing to twice the largest share of any tile. Empty without tiles.
+    """
+    sources = column(backgrounds, "SOURCES")
+    known = sources[np.isfinite(sources)]
+    return ((0.0, SOURCES_MARGIN * float(known.max())),) if len(known) else ()
 
 
 def fit_position_errors(

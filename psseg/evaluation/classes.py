@@ -13,8 +13,9 @@ import numpy as np
 from astropy.table import QTable
 from numpy.typing import ArrayLike, NDArray
 
-from psseg.evaluation.detection import Row
 from psseg.evaluation.matching import column
+from psseg.evaluation.pairs import flag_column
+from psseg.evaluation.statistics import Row
 from psseg.survey.classes import SOURCE_CLASSES
 
 __all__ = [
@@ -67,7 +68,7 @@ def true_classes(table: QTable) -> NDArray[np.int64]:
     index = np.full(len(table), NO_CLASS)
     for number, name in enumerate(SOURCE_CLASSES):
         index[names == name] = number
-    index[~np.asarray(table["MATCHED"], dtype=bool)] = FALSE_DETECTION
+    index[~flag_column(table, "MATCHED")] = FALSE_DETECTION
     return index
 
 
@@ -233,7 +234,7 @@ def probability_reliability(candidates: QTable) -> dict[str, Any]:
         "SOURCE_PROB": reliability(column(candidates, "SOURCE_PROB"), candidates["MATCHED"]),
     }
     true = true_classes(candidates)
-    known = np.asarray(candidates["SELECTED"]) & (true != NO_CLASS) & (true != FALSE_DETECTION)
+    known = flag_column(candidates, "SELECTED") & (true != NO_CLASS) & (true != FALSE_DETECTION)
     for prefix in ("P", "L"):
         probabilities = class_columns(candidates, prefix)
         for number, name in enumerate(SOURCE_CLASSES):

@@ -9,25 +9,32 @@ Completeness is asked of true fluxes, purity of measured ones. Only rows with CO
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from astropy import units as u
 from astropy.table import QTable
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.optimize import isotonic_regression
 
 from psseg.catalogue.positions import RADIUS_68, RADIUS_95
 from psseg.evaluation.matching import column
+from psseg.evaluation.pairs import flag_column
+from psseg.evaluation.statistics import (
+    Row,
+    half_width,
+    known_mean,
+    quantile,
+    share,
+    threshold_for_purity,
+)
 
 __all__ = [
     "AUTOSOURCEID",
     "FLUX_THRESHOLDS",
     "TS_EDGES",
     "ZONES",
-    "Row",
     "Zone",
     "completeness_limits",
     "flux_at_completeness",
@@ -35,12 +42,8 @@ __all__ = [
     "flux_scores",
     "measured_flux_scores",
     "position_scores",
-    "share",
-    "threshold_for_purity",
     "ts_scores",
 ]
-
-Row = dict[str, float | int | str | None]
 
 PHOTON_FLUX = u.Unit("cm-2 s-1")
 
@@ -85,50 +88,6 @@ ZONES = (
 )
 
 
-def share(hits: ArrayLike) -> tuple[float | None, float | None]:
-    """Give the share of hits and its binomial standard error; None where there is nothing.
-
-    The error is half the width of Wilson's 68 % interval (Wilson 1927, JASA 22, 209), which stays
-    above zero when every one or none is a hit.
-    """
-    flags = np.asarray(hits, dtype=bool)
-    if not len(flags):
-        return None, None
-    n, p = len(flags), float(flags.mean())
-    return p, float(np.sqrt(p * (1 - p) / n + 1 / (4 * n**2)) / (1 + 1 / n))
-
-
-def threshold_for_purity(probability: ArrayLike, real: ArrayLike, purity: float) -> float | None:
-    """Give the lowest threshold at which the detections at or above it are as pure as asked.
-
-    Parameters
-    ----------
-    probability : array_like, shape (n_detections,)
-        Probability (or score) of each detection.
-    real : array_like of bool, shape (n_detections,)
-        Whether it is a true source.
-    purity : float
-        Share of true sources asked for.
-
-    Returns
-    -------
-    float or None
-        None if no threshold gives the purity.
-
-    Examples
-    --------
-    >>> threshold_for_purity([0.9, 0.8, 0.7, 0.6], [True, True, False, False], 0.6)
-    0.7
-    """
-    claimed = np.asarray(probability, dtype=float)
-    order = np.argsort(-claimed, kind="stable")
-    ranked, flags = claimed[order], np.asarray(real, dtype=bool)[order]
-    purity_down_to = np.cumsum(flags) / np.arange(1, len(flags) + 1)
-    last_of_equals = np.append(ranked[1:] != ranked[:-1], True)[: len(ranked)]
-    pure = np.flatnonzero(last_of_equals & (purity_down_to >= purity))
-    return float(ranked[pure[-1]]) if len(pure) else None
-
-
 def flux_scores(detections: QTable, truths: QTable) -> list[Row]:
     """Score completeness and purity above the published fluxes, all over the sky and by latitude.
 
@@ -141,7 +100,8 @@ def flux_scores(detections: QTable, truths: QTable) -> list[Row]:
     -------
     list of dict
         One row per zone and flux, AutoSourceID's numbers beside ours; `visible` is the share of
-        the true sources whose expected TS is above 25: about what could be found at all.
+        the true sources whose expected TS is above 25: about what could be found at all;
+        `chance_match_rate` is the share of the detections that would be real somewhere else, too.
     """
     rows = []
     for zone in ZONES:
@@ -182,7 +142,7 @@ def ts_scores(candidates: QTable, truths: QTable, *, purity: float = 0.95) -> li
     for zone in ZONES:
         ours, true = zone.of(candidates), zone.of(truths)
         cut = threshold_for_purity(column(ours, "SOURCE_PROB"), ours["MATCHED"], purity)
-        ts, found = column(true, "TS"), np.asarray(true["FOUND"], dtype=bool)
+        ts, found = column(true, "TS"), flag_column(true, "FOUND")
         at_purity = column(true, "FOUND_PROB") >= (np.inf if cut is None else cut)
         for low, high in pairwise(TS_EDGES):
             inside = (ts >= low) & (ts < high)
@@ -256,19 +216,19 @@ def completeness_limits(
     rows: list[Row] = []
     for zone in ZONES:
         ours, true = zone.of(detections), zone.of(truths)
-        flux, found = column(true, "FLUX1000", PHOTON_FLUX), np.asarray(true["FOUND"], dtype=bool)
+        flux, found = column(true, "FLUX1000", PHOTON_FLUX), flag_column(true, "FOUND")
         limit = flux_at_completeness(flux, found, completeness)
         draws = rng.integers(0, max(len(true), 1), (n_resamples if len(true) else 0, len(true)))
         limits = [flux_at_completeness(flux[draw], found[draw], completeness) for draw in draws]
-        low, high = _range_68([value for value in limits if value is not None])
+        reached = [value for value in limits if value is not None]
         bright = column(ours, "FLUX1000", PHOTON_FLUX) > (np.inf if limit is None else limit)
         rows.append(
             {
                 "zone": zone.name,
                 "completeness": completeness,
                 "flux": limit,
-                "flux_low": low,
-                "flux_high": high,
+                "flux_low": quantile(reached, 0.16),
+                "flux_high": quantile(reached, 0.84),
                 "n_detections": len(ours),
                 "purity_of_all": share(ours["MATCHED"])[0],
                 "purity_above_flux": share(np.asarray(ours["MATCHED"])[bright])[0],
@@ -299,7 +259,7 @@ def position_scores(detections: QTable) -> list[Row]:
     list of dict
         All matched detections, those of true TS above 25, then by zone and by bin of true TS.
     """
-    matched = detections[np.asarray(detections["MATCHED"], dtype=bool)]
+    matched = detections[flag_column(detections, "MATCHED")]
     ts = column(matched, "TRUE_TS")
     rows = [_offsets("all", matched), _offsets("TS>25", matched[ts > TS_EDGES[0]])]
     rows += [_offsets(zone.name, zone.of(matched)) for zone in ZONES[1:]]
@@ -322,8 +282,9 @@ def _cell(detections: QTable, truths: QTable, low: float, high: float = np.inf) 
     true_flux = column(truths, "FLUX1000", PHOTON_FLUX)
     flux = column(detections, "FLUX1000", PHOTON_FLUX)
     asked = (true_flux > low) & (true_flux <= high)
-    found = np.asarray(truths["FOUND"], dtype=bool)[asked]
-    real = np.asarray(detections["MATCHED"], dtype=bool)[(flux > low) & (flux <= high)]
+    found = flag_column(truths, "FOUND")[asked]
+    measured = (flux > low) & (flux <= high)
+    real = flag_column(detections, "MATCHED")[measured]
     completeness, completeness_error = share(found)
     purity, purity_error = share(real)
     return {
@@ -338,6 +299,7 @@ def _cell(detections: QTable, truths: QTable, low: float, high: float = np.inf) 
         "n_real": int(real.sum()),
         "purity": purity,
         "purity_error": purity_error,
+        "chance_match_rate": known_mean(column(detections, "CHANCE")[measured]),
     }
 
 
@@ -350,8 +312,8 @@ def _offsets(name: str, matched: QTable) -> Row:
     return {
         "sample": name,
         "n": len(matched),
-        "r68": float(np.quantile(offset, 0.68)) if len(offset) else None,
-        "r95": float(np.quantile(offset, 0.95)) if len(offset) else None,
+        "r68": quantile(offset, 0.68),
+        "r95": quantile(offset, 0.95),
         "n_ellipses": len(distance),
         "coverage_68": share(distance <= 1)[0],
         "coverage_95": share(distance <= CHI_95)[0],
@@ -370,25 +332,9 @@ def _flux_row(name: str, detections: QTable) -> Row:
     return {
         "sample": name,
         "n": int(known.sum()),
-        "median_ratio": _median(ratio),
-        "ratio_scatter": _half_width(ratio),
+        "median_ratio": quantile(ratio, 0.5),
+        "ratio_scatter": half_width(ratio),
         "n_pulls": int(usable.sum()),
-        "median_pull": _median(pulls),
-        "pull_scatter": _half_width(pulls),
+        "median_pull": quantile(pulls, 0.5),
+        "pull_scatter": half_width(pulls),
     }
-
-
-def _median(values: NDArray[np.float64]) -> float | None:
-    return float(np.median(values)) if len(values) else None
-
-
-def _half_width(values: NDArray[np.float64]) -> float | None:
-    low, high = _range_68(values)
-    return None if low is None or high is None else (high - low) / 2
-
-
-def _range_68(values: Sequence[float] | NDArray[np.float64]) -> tuple[float | None, float | None]:
-    if not len(values):
-        return None, None
-    low, high = np.quantile(values, [0.16, 0.84])
-    return float(low), float(high)

@@ -8,6 +8,7 @@ map is only partly seen: detections and true sources there can be matched but ar
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +19,16 @@ from astropy.wcs import WCS
 from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import distance_transform_edt
 
-from psseg.errors import PssegError
+from psseg.evaluation.pairs import (
+    UNMATCHED,
+    assign_in_order,
+    chance_share,
+    flag_column,
+    placed,
+    require_columns,
+    true_classes_of,
+)
+from psseg.tiles.places import pixels_at
 
 __all__ = [
     "PROTOCOL",
@@ -31,9 +41,6 @@ __all__ = [
     "match_one_to_one",
     "positions",
 ]
-
-UNMATCHED = -1
-"""Row number that stands for "no counterpart"."""
 
 NEEDED_IN_CATALOGUE = ("RAJ2000", "DEJ2000", "GLAT", "SOURCE_PROB", "Sqrt_TS", "FLUX1000")
 NEEDED_IN_TRUTH = ("RAJ2000", "DEJ2000", "GLAT", "CLASS", "FLUX1000", "TS")
@@ -91,11 +98,9 @@ class Footprint:
     def margin(self, coords: SkyCoord) -> NDArray[np.float64]:
         """Give the distance in degrees to the nearest edge or masked pixel; 0 outside the map."""
         depth = distance_transform_edt(~np.pad(self.mask, 1, constant_values=True))[1:-1, 1:-1]
-        x, y = (np.rint(axis) for axis in coords.to_pixel(self.wcs))
-        n_y, n_x = self.mask.shape
-        inside = (x >= 0) & (x < n_x) & (y >= 0) & (y < n_y)
-        pixels = np.zeros(len(x))
-        pixels[inside] = depth[y[inside].astype(int), x[inside].astype(int)]
+        x, y = coords.to_pixel(self.wcs)
+        rows, columns, inside = pixels_at(x, y, self.mask.shape)
+        pixels = np.where(inside, depth[rows, columns], 0)
         return np.clip(pixels - 0.5, 0, None) * self.pixel_scale
 
 
@@ -173,25 +178,18 @@ def match_one_to_one(
     >>> match_one_to_one(sky[:1], sky, radius=0.3, detection_rank=[1.0], brightness=[1.0, 5.0])
     array([1])
     """
-    matched = np.full(len(detected), UNMATCHED)
     if len(detected) == 0 or len(truth) == 0:
-        return matched
+        return np.full(len(detected), UNMATCHED)
     rows, candidates, separation, _ = search_around_sky(detected, truth, radius * u.deg)
-    best_first = np.lexsort(
-        (
-            separation.deg,
-            -np.asarray(brightness, dtype=float)[candidates],
-            detected.dec.deg[rows],
-            detected.ra.deg[rows],
-            -np.asarray(detection_rank, dtype=float)[rows],
-        )
+    keys = (
+        -np.asarray(detection_rank, dtype=float)[rows],
+        *(detected.ra.deg[rows], detected.dec.deg[rows]),
+        -np.asarray(brightness, dtype=float)[candidates],
+        separation.deg,
     )
-    taken = np.zeros(len(truth), dtype=bool)
-    for row, candidate in zip(rows[best_first], candidates[best_first], strict=True):
-        if matched[row] == UNMATCHED and not taken[candidate]:
-            matched[row] = candidate
-            taken[candidate] = True
-    return matched
+    return assign_in_order(
+        rows, candidates, keys=keys, n_rows=len(detected), n_candidates=len(truth)
+    )
 
 
 def ellipse_distance(catalogue: QTable, detected: SkyCoord, truth: SkyCoord) -> NDArray[np.float64]:
@@ -247,8 +245,8 @@ def match_catalogue(
     PssegError
         If a table lacks a needed column.
     """
-    _require(catalogue, NEEDED_IN_CATALOGUE, "catalogue")
-    _require(truth, NEEDED_IN_TRUTH, "truth catalogue")
+    require_columns(catalogue, NEEDED_IN_CATALOGUE, "catalogue")
+    require_columns(truth, NEEDED_IN_TRUTH, "truth catalogue")
     detected, true_positions = positions(catalogue), positions(truth)
     visible = np.flatnonzero(column(truth, "TS") >= protocol.minimum_ts)
     rank = _rank_of(catalogue)
@@ -270,13 +268,14 @@ def match_catalogue(
     tables = _with_matches(catalogue, truth, true_row)
     tables.detections["COUNTED"] = _counted(detected, protocol, footprint)
     tables.truths["COUNTED"] = _counted(true_positions, protocol, footprint)
-    hits, tries = np.zeros(len(catalogue)), np.zeros(len(catalogue))
-    for angle in CHANCE_ANGLES if len(catalogue) else ():
-        moved = detected.directional_offset_by(angle * u.deg, protocol.chance_shift * u.deg)
-        inside = _counted(moved, protocol, footprint)
-        hits += true_rows(moved, inside) != UNMATCHED
-        tries += inside
-    tables.detections["CHANCE"] = np.where(tries > 0, hits / np.fmax(tries, 1), np.nan)
+
+    def moves() -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+        for angle in CHANCE_ANGLES:
+            moved = detected.directional_offset_by(angle * u.deg, protocol.chance_shift * u.deg)
+            inside = _counted(moved, protocol, footprint)
+            yield inside, true_rows(moved, inside) != UNMATCHED
+
+    tables.detections["CHANCE"] = chance_share(len(catalogue), moves())
     return tables
 
 
@@ -290,33 +289,18 @@ def _with_matches(catalogue: QTable, truth: QTable, true_row: NDArray[np.int64])
     distance = ellipse_distance(catalogue[hit], detected, true_positions) if len(hit) else offset
     detections["MATCHED"] = matched
     detections["TRUE_ROW"] = true_row
-    detections["SEPARATION"] = _placed(offset, hit, len(catalogue)) * u.deg
-    detections["ELLIPSE_DISTANCE"] = _placed(distance, hit, len(catalogue))
+    detections["SEPARATION"] = placed(offset, hit, len(catalogue)) * u.deg
+    detections["ELLIPSE_DISTANCE"] = placed(distance, hit, len(catalogue))
     for name in ("FLUX1000", "TS", "Extension"):
         values = column(truth, name)[source] if name in truth.colnames else np.zeros(len(hit))
-        detections[f"TRUE_{name.upper()}"] = _placed(values, hit, len(catalogue))
-    classes = np.full(len(catalogue), "", dtype="U16")
-    classes[hit] = np.char.strip(np.asarray(truth["CLASS"], dtype=str)[source])
-    detections["TRUE_CLASS"] = classes
-    truths["FOUND"] = np.isin(np.arange(len(truth)), source[_selected(catalogue)[hit]])
-    truths["SEPARATION"] = _placed(offset, source, len(truth)) * u.deg
-    truths["FOUND_PROB"] = _placed(column(catalogue, "SOURCE_PROB")[hit], source, len(truth))
-    truths["FOUND_FLUX1000"] = _placed(column(catalogue, "FLUX1000")[hit], source, len(truth))
+        detections[f"TRUE_{name.upper()}"] = placed(values, hit, len(catalogue))
+    detections["TRUE_CLASS"] = true_classes_of(truth, source, hit, len(catalogue))
+    selected = flag_column(catalogue, "SELECTED", default=True)
+    truths["FOUND"] = np.isin(np.arange(len(truth)), source[selected[hit]])
+    truths["SEPARATION"] = placed(offset, source, len(truth)) * u.deg
+    truths["FOUND_PROB"] = placed(column(catalogue, "SOURCE_PROB")[hit], source, len(truth))
+    truths["FOUND_FLUX1000"] = placed(column(catalogue, "FLUX1000")[hit], source, len(truth))
     return MatchedTables(detections=detections, truths=truths)
-
-
-def _selected(catalogue: QTable) -> NDArray[np.bool_]:
-    """Say which detections the catalogue holds: all, but for candidates below its threshold."""
-    if "SELECTED" not in catalogue.colnames:
-        return np.ones(len(catalogue), dtype=bool)
-    return np.asarray(catalogue["SELECTED"], dtype=bool)
-
-
-def _placed(values: NDArray[np.float64], rows: NDArray[np.int64], size: int) -> NDArray[np.float64]:
-    """Put values into their rows of a column that is not-a-number elsewhere."""
-    filled = np.full(size, np.nan)
-    filled[rows] = values
-    return filled
 
 
 def _counted(
@@ -335,10 +319,3 @@ def _rank_of(catalogue: QTable) -> NDArray[np.int64]:
         keys.insert(0, column(catalogue, "SELECTED"))
     stacked = np.nan_to_num(np.column_stack(keys), nan=-np.inf)
     return np.unique(stacked, axis=0, return_inverse=True)[1].reshape(-1)
-
-
-def _require(table: QTable, names: tuple[str, ...], what: str) -> None:
-    """Refuse a table that lacks a column, naming what is missing."""
-    missing = [name for name in names if name not in table.colnames]
-    if missing:
-        raise PssegError(f"{what}: no column {', '.join(missing)}; give a table written by psseg")

@@ -5,7 +5,7 @@ In go scores and the merged tables behind them; out come matplotlib figures, one
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -14,12 +14,14 @@ from astropy.table import QTable
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from psseg.evaluation.detection import FLUX_THRESHOLDS, PHOTON_FLUX, TS_EDGES, ZONES, Row
+from psseg.evaluation.detection import FLUX_THRESHOLDS, PHOTON_FLUX, TS_EDGES, ZONES
 from psseg.evaluation.matching import MatchedTables, column
+from psseg.evaluation.pairs import flag_column
 from psseg.evaluation.scores import Scores
+from psseg.evaluation.statistics import Row
 from psseg.survey.classes import CLASS_COLOURS, SOURCE_CLASSES
 
-__all__ = ["score_figures"]
+__all__ = ["FIGURES", "score_figures"]
 
 ZONE_COLOURS = {"all": "#000000", "|b|>20": "#0072B2", "|b|<20": "#D55E00"}
 """Okabe & Ito's palette."""
@@ -44,17 +46,9 @@ def score_figures(scores: Scores, tables: MatchedTables) -> dict[str, Figure]:
     Returns
     -------
     dict
-        Figure by name: completeness, purity, positions, classes, reliability, failures, pulsars.
+        Figure by name: those of `FIGURES`.
     """
-    return {
-        "completeness": curve_figure(scores.curves, "completeness", "n_true", "true " + FLUX_LABEL),
-        "purity": curve_figure(scores.curves, "purity", "n_detections", "measured " + FLUX_LABEL),
-        "positions": position_figure(tables.detections),
-        "classes": confusion_figure(scores),
-        "pulsars": pulsar_figure(scores.pulsars["curve"]),
-        "reliability": reliability_figure(scores),
-        "failures": failure_figure(tables),
-    }
+    return {name: draw(scores, tables) for name, draw in FIGURES.items()}
 
 
 def curve_figure(rows: Sequence[Row], value: str, number: str, x_label: str) -> Figure:
@@ -168,7 +162,7 @@ def failure_figure(tables: MatchedTables) -> Figure:
         (right, detections, "MATCHED", "true", "false", "detections"),
     )
     for axes, table, flag, good, bad, title in panels:
-        fine = np.asarray(table[flag], dtype=bool)
+        fine = flag_column(table, flag)
         latitude = np.abs(column(table, "GLAT", u.deg))
         flux = column(table, "FLUX1000", PHOTON_FLUX)
         axes.plot(latitude[fine], flux[fine], ".", color="0.75", markersize=3, label=good)
@@ -190,7 +184,7 @@ def _number(row: Row, name: str) -> float:
 
 
 def _flags(table: QTable, *names: str) -> np.ndarray:
-    return np.logical_and.reduce([np.asarray(table[name], dtype=bool) for name in names])
+    return np.logical_and.reduce([flag_column(table, name) for name in names])
 
 
 def _binned_quantiles(
@@ -201,3 +195,19 @@ def _binned_quantiles(
         inside = (x >= low) & (x < high)
         if inside.sum() >= FEWEST_IN_BIN:
             yield float(np.median(x[inside])), float(np.quantile(y[inside], fraction))
+
+
+FIGURES: dict[str, Callable[[Scores, MatchedTables], Figure]] = {
+    "completeness": lambda scores, _: curve_figure(
+        scores.curves, "completeness", "n_true", "true " + FLUX_LABEL
+    ),
+    "purity": lambda scores, _: curve_figure(
+        scores.curves, "purity", "n_detections", "measured " + FLUX_LABEL
+    ),
+    "positions": lambda _, tables: position_figure(tables.detections),
+    "classes": lambda scores, _: confusion_figure(scores),
+    "pulsars": lambda scores, _: pulsar_figure(scores.pulsars["curve"]),
+    "reliability": lambda scores, _: reliability_figure(scores),
+    "failures": lambda _, tables: failure_figure(tables),
+}
+"""What draws each figure of an evaluation."""

@@ -21,8 +21,9 @@ from psseg.evaluation.calibration import fit_flux_errors, fit_position_errors
 from psseg.evaluation.class_calibration import fit_classes, fit_combined_classes
 from psseg.evaluation.classes import FALSE_DETECTION, NO_CLASS, class_columns, true_classes
 from psseg.evaluation.matching import column
+from psseg.evaluation.pairs import flag_column
 from psseg.evaluation.radio_field import RADIO_PROTOCOL, RadioProtocol
-from psseg.evaluation.radio_rows import flag_column
+from psseg.evaluation.radio_rows import RELIABILITY
 from psseg.evaluation.radio_skies import (
     ANY_SETUP,
     CatalogueFunction,
@@ -37,13 +38,11 @@ from psseg.network.store import Calibration
 if TYPE_CHECKING:
     from psseg.network.store import Model
 
-__all__ = ["RELIABILITY", "calibrate_radio", "fit_image_range", "fit_radio_calibration"]
-
-RELIABILITY = 0.97
-"""Share of true sources among the detections that the threshold shall give."""
+__all__ = ["calibrate_radio", "fit_image_range", "fit_radio_calibration"]
 
 MARGIN = 0.005
-"""Added to it: a threshold tuned on some images does a little worse on the next."""
+"""Added to the asked reliability: a threshold tuned on some images does a little worse on the next.
+"""
 
 CANDIDATE_SCORE = 0.4
 """Score of the brightest pixel of a candidate. With 0.25 there were 44 more among 20 400 real
@@ -163,7 +162,7 @@ def fit_radio_calibration(
         If there are too few true or false detections to fit anything.
     """
     counted = _whole(physical)
-    real = np.asarray(counted["MATCHED"], dtype=bool)
+    real = flag_column(counted, "MATCHED")
     score, ts = column(counted, "SOURCE_PROB"), column(counted, "SNR") ** 2
     evidence = counted["EVIDENCE"] if "EVIDENCE" in counted.colnames else None
     coefficients = fit_source_probability(score, ts, real, evidence=evidence)
@@ -226,8 +225,8 @@ def _widened(values: NDArray[np.float64], *, ratio: bool) -> tuple[float, float]
 
 def _whole(detections: QTable) -> QTable:
     """Keep the counted detections that are no fragments: those are neither true nor false."""
-    counted = np.asarray(detections["COUNTED"], dtype=bool)
-    return detections[counted & ~np.asarray(detections["FRAGMENT"], dtype=bool)]
+    counted = flag_column(detections, "COUNTED")
+    return detections[counted & ~flag_column(detections, "FRAGMENT")]
 
 
 def _fit_errors(

@@ -5,7 +5,6 @@ Distances are counted in beams, along the ellipse of the beam: 0.5 is its half m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,9 @@ from astropy.table import QTable
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import KDTree
 
-from psseg.evaluation.matching import UNMATCHED, Footprint, column
+from psseg.evaluation.matching import Footprint, column
+from psseg.evaluation.pairs import assign_in_order, flag_column
+from psseg.tiles.places import pixels_at
 
 if TYPE_CHECKING:
     from psseg.tiles.radio_image import RadioImage
@@ -25,10 +26,8 @@ __all__ = [
     "RADIO_PROTOCOL",
     "RadioField",
     "RadioProtocol",
-    "assign_brightest_first",
     "elliptical_distance",
     "radio_positions",
-    "selected_rows",
     "sky_offsets",
     "values_at",
 ]
@@ -111,40 +110,6 @@ def elliptical_distance(
     return np.hypot(along / np.asarray(major, dtype=float), across / np.asarray(minor, dtype=float))
 
 
-def assign_brightest_first(
-    rows: ArrayLike,
-    candidates: ArrayLike,
-    *,
-    keys: Sequence[ArrayLike],
-    n_rows: int,
-    n_candidates: int,
-) -> NDArray[np.int64]:
-    """Go through possible pairs in order and keep each whose two members are both still free.
-
-    Parameters
-    ----------
-    rows, candidates : array_like of int, shape (n_pairs,)
-        Detection and true source of each pair.
-    keys : sequence of array_like, shape (n_pairs,)
-        Pairs are taken by the first key, low before high, equals by the next, and so on.
-    n_rows, n_candidates : int
-        How many detections and true sources there are.
-
-    Returns
-    -------
-    ndarray of int, shape (n_rows,)
-        Row of the true source, or -1. No row is given twice.
-    """
-    matched, taken = np.full(n_rows, UNMATCHED), np.zeros(n_candidates, dtype=bool)
-    order = np.lexsort(tuple(np.asarray(key) for key in reversed(keys)))
-    pairs = np.stack([np.asarray(rows, dtype=int), np.asarray(candidates, dtype=int)], axis=-1)
-    for row, candidate in pairs[order]:
-        if matched[row] == UNMATCHED and not taken[candidate]:
-            matched[row] = candidate
-            taken[candidate] = True
-    return matched
-
-
 def radio_positions(table: QTable) -> SkyCoord:
     """Give the positions of a table with the columns ra and dec."""
     ra, dec = column(table, "ra", u.deg), column(table, "dec", u.deg)
@@ -222,13 +187,13 @@ class RadioField:
         far = distance > 0.5
         inside = ~far | self._within_extent(detected, rows, truths)
         rows, truths, far, distance = rows[inside], truths[inside], far[inside], distance[inside]
-        selected = selected_rows(catalogue)[rows]
+        selected = flag_column(catalogue, "SELECTED", default=True)[rows]
         brightness = np.nan_to_num(column(catalogue, "SNR"), nan=-np.inf)[rows]
         keys = (
             *(far, ~selected, -brightness, detected.ra.deg[rows], detected.dec.deg[rows]),
             *(-self.snr[truths], distance),
         )
-        true_row = assign_brightest_first(
+        true_row = assign_in_order(
             rows, truths, keys=keys, n_rows=len(detected), n_candidates=len(self.truth)
         )
         return true_row, np.stack([rows, truths], axis=-1)
@@ -281,16 +246,6 @@ class RadioField:
 
 def values_at(values: NDArray[np.integer], pixels: Floats) -> NDArray[np.int64]:
     """Look up a map at the nearest pixels; 0 outside it."""
-    x, y = np.rint(pixels).T
-    n_y, n_x = values.shape
-    inside = (x >= 0) & (x < n_x) & (y >= 0) & (y < n_y)
-    found = np.zeros(len(pixels), dtype=int)
-    found[inside] = values[y[inside].astype(int), x[inside].astype(int)]
-    return found
-
-
-def selected_rows(table: QTable) -> NDArray[np.bool_]:
-    """Say which detections the catalogue holds: all, unless it has the column SELECTED."""
-    if "SELECTED" not in table.colnames:
-        return np.ones(len(table), dtype=bool)
-    return np.asarray(table["SELECTED"], dtype=bool)
+    x, y = pixels.T
+    rows, columns, inside = pixels_at(x, y, values.shape)
+    return np.where(inside, values[rows, columns], 0).astype(int)

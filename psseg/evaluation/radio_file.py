@@ -19,7 +19,7 @@ from psseg.sky.radio_truth_file import RadioTruth, read_radio_truth
 from psseg.tiles.beam import Beam
 from psseg.tiles.radio_image import RadioImage
 
-__all__ = ["evaluate_radio_file"]
+__all__ = ["FREQUENCY_TOLERANCE", "evaluate_radio_file"]
 
 FREQUENCY_TOLERANCE = 0.01
 """Relative difference of two frequencies, by which a flux changes by 1 to 2 %."""

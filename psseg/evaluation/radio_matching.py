@@ -8,23 +8,30 @@ a split. Sources near the edge of the image can be matched but are not counted.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy import units as u
 from astropy.table import QTable
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
-from psseg.errors import PssegError
-from psseg.evaluation.matching import UNMATCHED, MatchedTables, column
+from psseg.evaluation.matching import MatchedTables, column
+from psseg.evaluation.pairs import (
+    UNMATCHED,
+    chance_share,
+    flag_column,
+    placed,
+    require_columns,
+    true_classes_of,
+)
 from psseg.evaluation.radio_field import (
     RADIO_PROTOCOL,
     RadioField,
     RadioProtocol,
     elliptical_distance,
     radio_positions,
-    selected_rows,
     sky_offsets,
     values_at,
 )
@@ -105,8 +112,8 @@ def match_radio(
     before the rest, and takes the brightest source. A point source within a large one thus keeps
     its own detection.
     """
-    _require(catalogue, NEEDED_IN_CATALOGUE, "catalogue")
-    _require(truth, NEEDED_IN_TRUTH, "truth catalogue")
+    require_columns(catalogue, NEEDED_IN_CATALOGUE, "catalogue")
+    require_columns(truth, NEEDED_IN_TRUTH, "truth catalogue")
     field = RadioField(truth=truth, image=image, source_map=source_map, protocol=protocol)
     detected = radio_positions(catalogue)
     true_row, reached = field.match(detected, catalogue)
@@ -124,32 +131,25 @@ def _detections(
     detections, detected = catalogue.copy(), radio_positions(catalogue)
     matched = true_row != UNMATCHED
     hit, source = np.flatnonzero(matched), true_row[matched]
-    truth = field.truth
-
-    def placed(values: ArrayLike) -> Floats:
-        filled = np.full(len(catalogue), np.nan)
-        filled[hit] = values
-        return filled
-
+    truth, n = field.truth, len(catalogue)
     detections["MATCHED"], detections["TRUE_ROW"] = matched, true_row
     taken = np.isin(reached[:, 1], source)
-    fragment = np.zeros(len(catalogue), dtype=bool)
+    fragment = np.zeros(n, dtype=bool)
     fragment[reached[taken, 0]] = True
     detections["FRAGMENT"] = fragment & ~matched
     offsets = detected[hit].separation(field.positions[source]).deg if len(hit) else []
-    detections["SEPARATION"] = placed(offsets) * u.deg
-    detections["BEAMS_OFF"] = placed(field.beams_off(detected, hit, source) if len(hit) else [])
+    detections["SEPARATION"] = placed(offsets, hit, n) * u.deg
+    beams = field.beams_off(detected, hit, source) if len(hit) else np.zeros(0)
+    detections["BEAMS_OFF"] = placed(beams, hit, n)
     for name, unit in CARRIED.items():
         if name in truth.colnames:
-            values = placed(column(truth, name, unit)[source])
+            values = placed(column(truth, name, unit)[source], hit, n)
             detections[f"TRUE_{name.upper()}"] = values if unit is None else values * unit
-    classes = np.full(len(catalogue), "", dtype="U16")
-    classes[hit] = np.char.strip(np.asarray(truth["CLASS"], dtype=str)[source])
-    detections["TRUE_CLASS"] = classes
-    extended = np.zeros(len(catalogue), dtype=bool)
+    detections["TRUE_CLASS"] = true_classes_of(truth, source, hit, n)
+    extended = np.zeros(n, dtype=bool)
     extended[hit] = field.extended[source]
     detections["TRUE_EXTENDED"] = extended
-    detections["TRUE_CROWDING"] = placed(field.crowding()[source])
+    detections["TRUE_CROWDING"] = placed(field.crowding()[source], hit, n)
     detections["COUNTED"] = field.counted(detected)
     detections["NEAR_BRIGHT"] = field.near_bright(detected)
     return detections
@@ -159,9 +159,9 @@ def _truths(
     truth: QTable, field: RadioField, detections: QTable, reached: NDArray[np.int64]
 ) -> QTable:
     """Copy the truth and say which sources were found."""
-    truths, matched = truth.copy(), np.asarray(detections["MATCHED"])
+    truths, matched = truth.copy(), flag_column(detections, "MATCHED")
     source, hit = np.asarray(detections["TRUE_ROW"])[matched], np.flatnonzero(matched)
-    selected = selected_rows(detections)
+    selected = flag_column(detections, "SELECTED", default=True)
     found = np.zeros(len(truth), dtype=bool)
     found[source] = selected[hit]
     probability = np.full(len(truth), np.nan)
@@ -170,7 +170,7 @@ def _truths(
     own = matched[reached[:, 0]] & (
         np.asarray(detections["TRUE_ROW"])[reached[:, 0]] == reached[:, 1]
     )
-    counts = selected[reached[:, 0]] & (own | np.asarray(detections["FRAGMENT"])[reached[:, 0]])
+    counts = selected[reached[:, 0]] & (own | flag_column(detections, "FRAGMENT")[reached[:, 0]])
     truths["N_DETECTIONS"] = np.bincount(reached[counts, 1], minlength=len(truth))
     truths["EXTENDED"] = field.extended
     truths["COUNTED"] = field.counted(field.positions)
@@ -206,7 +206,7 @@ def _note_merges(
     """Add which bright true sources went under in the detection of another."""
     rows, sources = _holders(detections, field, segments)
     detections["N_WITHIN"] = np.bincount(rows, minlength=len(detections))
-    missed = ~np.asarray(truths["FOUND"])[sources]
+    missed = ~flag_column(truths, "FOUND")[sources]
     partner = np.asarray(detections["TRUE_ROW"])[rows]
     merged = missed & (partner != UNMATCHED)
     distance = np.full(len(truths), np.nan)
@@ -221,7 +221,7 @@ def _holders(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Give the pairs of a selected detection and a bright true source within it."""
     bright = np.flatnonzero(field.snr >= field.protocol.merge_snr)
-    rows = np.flatnonzero(selected_rows(detections))
+    rows = np.flatnonzero(flag_column(detections, "SELECTED", default=True))
     if segments is not None:
         label = values_at(segments, field.pixels(field.positions[bright]))
         held, place = np.nonzero(np.asarray(detections["SEGMENT"])[rows, None] == label[None, :])
@@ -257,23 +257,13 @@ def _fitted_axes(detections: QTable, field: RadioField) -> tuple[Floats, Floats,
 
 def _chance(catalogue: QTable, field: RadioField) -> Floats:
     """Give the share of moved positions at which each detection would have found a match."""
-    hits, tries = np.zeros(len(catalogue)), np.zeros(len(catalogue))
     shift = field.protocol.chance_shift * field.beam.major / field.image.pixel_scale
     here = field.pixels(radio_positions(catalogue))
-    for direction in CHANCE_SHIFTS if len(catalogue) else ():
-        x, y = (here + shift * np.asarray(direction)).T
-        moved = field.image.pixel_to_sky(x, y)
-        inside = field.counted(moved)
-        true_row, _ = field.match(moved, catalogue)
-        hits += inside & (true_row != UNMATCHED)
-        tries += inside
-    return np.where(tries > 0, hits / np.fmax(tries, 1), np.nan)
 
+    def moves() -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+        for direction in CHANCE_SHIFTS:
+            moved = field.image.pixel_to_sky(*(here + shift * np.asarray(direction)).T)
+            true_row, _ = field.match(moved, catalogue)
+            yield field.counted(moved), true_row != UNMATCHED
 
-def _require(table: QTable, names: tuple[str, ...], what: str) -> None:
-    """Refuse a table that lacks a column, naming what is missing."""
-    missing = [name for name in names if name not in table.colnames]
-    if missing:
-        raise PssegError(
-            f"{what}: no column {', '.join(missing)}; give a radio table written by psseg"
-        )
+    return chance_share(len(catalogue), moves())

@@ -13,14 +13,22 @@ from astropy import units as u
 from astropy.table import QTable
 from numpy.typing import ArrayLike, NDArray
 
-from psseg.evaluation.detection import Row, share, threshold_for_purity
 from psseg.evaluation.matching import column
+from psseg.evaluation.pairs import flag_column
+from psseg.evaluation.statistics import (
+    Row,
+    half_width,
+    known_mean,
+    quantile,
+    share,
+    threshold_for_purity,
+)
 
 __all__ = [
+    "RELIABILITY",
     "SNR_BINS",
     "Interval",
     "clear_rows",
-    "flag_column",
     "flux_rows",
     "in_interval",
     "named_bounds",
@@ -48,7 +56,8 @@ NEIGHBOUR_SNR = 7.0
 """Peak S/N of the fainter one from which its completeness is asked for."""
 
 RELIABILITY = 0.97
-"""Reliability for which completeness is also given."""
+"""Share of true sources among the detections that a calibrated threshold gives, and for which
+completeness is told, too."""
 
 CLEAR = 0.3
 """Light of others, in rms, below which a source is clear of them."""
@@ -70,7 +79,8 @@ def snr_rows(candidates: QTable, truths: QTable, *, reliability: float = RELIABI
     Returns
     -------
     list of dict
-        One row per set-up and bin.
+        One row per set-up and bin; `chance_match_rate` is the share of its detections that would be
+        real somewhere else, too.
     """
     rows: list[Row] = []
     for setup in _setups(truths):
@@ -81,7 +91,8 @@ def snr_rows(candidates: QTable, truths: QTable, *, reliability: float = RELIABI
         kept = ours[flag_column(ours, "SELECTED", default=True)]
         for interval in SNR_BINS:
             asked = in_interval(column(true, "SNR"), interval)
-            real = flag_column(kept, "MATCHED")[in_interval(column(kept, "SNR"), interval)]
+            measured = in_interval(column(kept, "SNR"), interval)
+            real = flag_column(kept, "MATCHED")[measured]
             completeness, completeness_error = share(flag_column(true, "FOUND")[asked])
             purity, purity_error = share(real)
             rows.append(
@@ -95,6 +106,7 @@ def snr_rows(candidates: QTable, truths: QTable, *, reliability: float = RELIABI
                     "n_detections": len(real),
                     "reliability": purity,
                     "reliability_error": purity_error,
+                    "chance_match_rate": known_mean(column(kept, "CHANCE")[measured]),
                 }
             )
     return rows
@@ -219,9 +231,9 @@ def _offsets(matched: QTable) -> Row:
     turn = (column(matched, "ra", u.deg) - column(matched, "TRUE_RA", u.deg) + 180) % 360 - 180
     east = turn * np.cos(np.deg2rad(dec))
     north = dec - column(matched, "TRUE_DEC", u.deg)
-    row: Row = {"n": len(matched), "r68_beams": _quantile(column(matched, "BEAMS_OFF"), 0.68)}
+    row: Row = {"n": len(matched), "r68_beams": quantile(column(matched, "BEAMS_OFF"), 0.68)}
     for name, offset in (("ra", east), ("dec", north)):
-        median = _quantile(offset, 0.5)
+        median = quantile(offset, 0.5)
         row[f"median_{name}"] = None if median is None else 3600 * median
         row.update(_pulls(name, offset, matched, f"e_{name}", u.deg))
     return row
@@ -231,10 +243,10 @@ def _fluxes(matched: QTable) -> Row:
     """Flux ratios and pulls of matched detections."""
     flux, true = (column(matched, name, u.Jy) for name in ("int_flux", "TRUE_INT_FLUX"))
     ratio = flux / true
-    width, n = _half_width(ratio), int(np.isfinite(ratio).sum())
+    width, n = half_width(ratio), int(np.isfinite(ratio).sum())
     return {
         "n": n,
-        "median_ratio": _quantile(ratio, 0.5),
+        "median_ratio": quantile(ratio, 0.5),
         # Standard error of the median of a normal sample.
         "median_ratio_error": None if width is None or n < FEWEST else 1.253 * width / np.sqrt(n),
         "ratio_scatter": width,
@@ -249,25 +261,7 @@ def _pulls(
     errors = column(table, error, unit) if error in table.colnames else np.full(len(table), np.nan)
     usable = np.isfinite(errors) & (errors > 0)
     pulls = offset[usable] / errors[usable]
-    return {f"median_pull_{name}": _quantile(pulls, 0.5), f"pull_width_{name}": _half_width(pulls)}
-
-
-def _quantile(values: NDArray[np.float64], part: float) -> float | None:
-    known = values[np.isfinite(values)]
-    return float(np.quantile(known, part)) if len(known) else None
-
-
-def _half_width(values: NDArray[np.float64]) -> float | None:
-    """Half the 16 to 84 % range: the standard deviation of a normal sample."""
-    low, high = _quantile(values, 0.16), _quantile(values, 0.84)
-    return None if low is None or high is None else (high - low) / 2
-
-
-def flag_column(table: QTable, name: str, *, default: bool = False) -> Flags:
-    """Give a boolean column, or the default where the table has none."""
-    if name not in table.colnames:
-        return np.full(len(table), default)
-    return np.asarray(table[name], dtype=bool)
+    return {f"median_pull_{name}": quantile(pulls, 0.5), f"pull_width_{name}": half_width(pulls)}
 
 
 def in_interval(values: ArrayLike, interval: Interval) -> Flags:

@@ -10,10 +10,8 @@ false: it is counted as a split.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,11 +19,10 @@ from astropy.table import QTable
 from numpy.typing import NDArray
 
 from psseg.evaluation.classes import class_scores, probability_reliability, pulsar_curve
-from psseg.evaluation.detection import Row, share
 from psseg.evaluation.matching import MatchedTables, column
+from psseg.evaluation.pairs import flag_column
 from psseg.evaluation.radio_rows import (
     Interval,
-    flag_column,
     flux_rows,
     in_interval,
     named_bounds,
@@ -35,6 +32,7 @@ from psseg.evaluation.radio_rows import (
     snr_rows,
     split_rows,
 )
+from psseg.evaluation.statistics import JsonScores, Row, known_mean, share
 
 __all__ = ["CLASS_SNR_BINS", "LEVER_BINS", "RadioScores", "class_cells", "score_radio_tables"]
 
@@ -56,7 +54,7 @@ astronomer's cuts (see `psseg.evaluation.radio_bayes`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class RadioScores:
+class RadioScores(JsonScores):
     """What an evaluation of radio images found; None where nothing can be said.
 
     Parameters
@@ -91,14 +89,6 @@ class RadioScores:
     classes: dict[str, Any]
     class_cells: list[Row]
     reliability: dict[str, Any]
-
-    def to_json(self) -> str:
-        """Give the scores as JSON text."""
-        return json.dumps(asdict(self), indent=1, allow_nan=False)
-
-    def write(self, path: str | Path) -> None:
-        """Write the scores as a JSON file."""
-        Path(path).write_text(self.to_json() + "\n", encoding="utf-8")
 
 
 def score_radio_tables(
@@ -199,7 +189,6 @@ def _precision_at_recall(curve: Sequence[Row]) -> float | None:
 def _counts(detections: QTable, truths: QTable, n_candidates: int) -> Row:
     """Overall numbers of an evaluation."""
     whole = ~flag_column(detections, "FRAGMENT")
-    chance = column(detections, "CHANCE")
     reliability, error = share(flag_column(detections, "MATCHED")[whole])
     return {
         "n_true": len(truths),
@@ -210,7 +199,7 @@ def _counts(detections: QTable, truths: QTable, n_candidates: int) -> Row:
         "n_fragments": int((~whole).sum()),
         "reliability": reliability,
         "reliability_error": error,
-        "chance_match_rate": float(np.nanmean(chance)) if np.isfinite(chance).any() else None,
+        "chance_match_rate": known_mean(column(detections, "CHANCE")),
     }
 
 

@@ -6,10 +6,8 @@ as JSON beside the network, compared between trials and printed in its card.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -23,16 +21,16 @@ from psseg.evaluation.classes import (
 )
 from psseg.evaluation.detection import (
     ZONES,
-    Row,
     completeness_limits,
     flux_curves,
     flux_scores,
     measured_flux_scores,
     position_scores,
-    share,
     ts_scores,
 )
 from psseg.evaluation.matching import MatchedTables, column
+from psseg.evaluation.pairs import flag_column
+from psseg.evaluation.statistics import JsonScores, Row, known_mean, share
 
 __all__ = ["Scores", "background_scores", "score_tables"]
 
@@ -41,7 +39,7 @@ BOOTSTRAP_SEED = 20_210_656
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scores:
+class Scores(JsonScores):
     """What an evaluation found; every value can be held by JSON, None where nothing can be said.
 
     Parameters
@@ -77,14 +75,6 @@ class Scores:
     reliability: dict[str, Any]
     background: list[Row] = field(default_factory=list)
 
-    def to_json(self) -> str:
-        """Give the scores as JSON text."""
-        return json.dumps(asdict(self), indent=1, allow_nan=False)
-
-    def write(self, path: str | Path) -> None:
-        """Write the scores as a JSON file."""
-        Path(path).write_text(self.to_json() + "\n", encoding="utf-8")
-
 
 def score_tables(
     tables: MatchedTables,
@@ -108,9 +98,9 @@ def score_tables(
     -------
     Scores
     """
-    candidates = tables.detections[np.asarray(tables.detections["COUNTED"], dtype=bool)]
-    truths = tables.truths[np.asarray(tables.truths["COUNTED"], dtype=bool)]
-    detections = candidates[np.asarray(candidates["SELECTED"], dtype=bool)]
+    candidates = tables.detections[flag_column(tables.detections, "COUNTED")]
+    truths = tables.truths[flag_column(tables.truths, "COUNTED")]
+    detections = candidates[flag_column(candidates, "SELECTED")]
     curve = pulsar_curve(detections, truths)
     return Scores(
         settings=dict(settings or {}),
@@ -164,15 +154,14 @@ def background_scores(backgrounds: QTable) -> list[Row]:
 
 def _counts(detections: QTable, truths: QTable, n_candidates: int) -> Row:
     """Overall numbers of an evaluation."""
-    chance = column(detections, "CHANCE")
     purity, purity_error = share(detections["MATCHED"])
     return {
         "n_true": len(truths),
         "n_true_visible": int((column(truths, "TS") >= 25).sum()),
         "n_candidates": n_candidates,
         "n_detections": len(detections),
-        "n_real": int(np.sum(np.asarray(detections["MATCHED"], dtype=bool))),
+        "n_real": int(np.sum(flag_column(detections, "MATCHED"))),
         "purity": purity,
         "purity_error": purity_error,
-        "chance_match_rate": float(np.nanmean(chance)) if np.isfinite(chance).any() else None,
+        "chance_match_rate": known_mean(column(detections, "CHANCE")),
     }

@@ -24,14 +24,13 @@ from numpy.typing import NDArray
 
 from psseg.catalogue.radio_table import read_radio_catalogue
 from psseg.errors import PssegError
+from psseg.evaluation.radio_file import FREQUENCY_TOLERANCE
 from psseg.tiles.primary_beam import attenuation_at
 
 __all__ = ["Sdc1Evaluation", "Sdc1Scores", "evaluate_sdc1", "sdc1_markdown", "sdc1_submission"]
 
 FREQUENCIES = (560, 1400, 9200)
 """Of the challenge's images, MHz."""
-
-FREQUENCY_TOLERANCE = 0.01
 
 GAUSSIAN = 2
 """The challenge's number for a size that is the FWHM of a Gaussian: the scorer converts it to those

@@ -30,7 +30,6 @@ from psseg.evaluation.matching import (
     column,
     match_catalogue,
 )
-from psseg.likeness import background_residuals
 from psseg.network.store import load_model
 from psseg.pipeline import CatalogueResult, catalogue_tile
 from psseg.progress import Progress
@@ -116,8 +115,9 @@ class SkyTables:
         Merged detections (TILE, SELECTED and the columns of `MatchedTables`) and merged truth.
     backgrounds : QTable
         One row per tile and band: TILE, GLAT, BAND, PREDICTED and EXPECTED counts over the tile,
-        SCATTER (rms of predicted over expected, pixel by pixel), RESIDUAL (squared residuals of
-        source-free pixels over those of Poisson noise).
+        SCATTER (rms of predicted over expected, pixel by pixel), RESIDUAL (squared residuals over
+        those of Poisson noise), SOURCES (share of the pixels given to sources); the last two as
+        `psseg.likeness.CountsLikeness` has them.
     """
 
     tables: MatchedTables
@@ -281,6 +281,7 @@ def _background_rows(
             "PREDICTED": predicted.sum(axis=(1, 2))[present],
             "EXPECTED": expected.sum(axis=(1, 2))[present],
             "SCATTER": np.nanstd(ratio[present], axis=(1, 2)),
-            "RESIDUAL": background_residuals(simulated.tile, result.label_map)[present],
+            "RESIDUAL": result.likeness.residuals[present],
+            "SOURCES": np.full(present.sum(), result.likeness.sources),
         }
     )

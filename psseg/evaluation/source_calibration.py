@@ -15,7 +15,7 @@ from scipy.special import expit
 
 from psseg.catalogue.probability import source_features
 from psseg.errors import PssegError
-from psseg.evaluation.detection import threshold_for_purity
+from psseg.evaluation.statistics import threshold_for_purity
 
 __all__ = ["FEWEST_DETECTIONS", "fit_source_probability", "fit_zones", "purity_threshold"]
 
@@ -57,8 +57,8 @@ def fit_source_probability(
     if min(outcome.sum(), (~outcome).sum()) < FEWEST_DETECTIONS:
         raise PssegError(
             f"calibration: {outcome.sum()} true and {(~outcome).sum()} false detections, "
-            f"{FEWEST_DETECTIONS} of each are needed; simulate more tiles or lower the candidate "
-            "threshold"
+            f"{FEWEST_DETECTIONS} of each are needed; calibrate on more tiles, as psseg train "
+            "--resume --calibration-tiles does"
         )
     features = source_features(score, ts, evidence)
     n_further = features.shape[1] - 3

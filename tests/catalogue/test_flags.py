@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_skies import BACKGROUND, make_sky
+from made_skies import BACKGROUND, SURVEY, make_sky
 from measured_skies import in_order, measure
 
-from psseg.catalogue.flags import FLAG_MEANINGS, Flag
+from psseg.catalogue.flags import FLAG_MEANINGS, Flag, blended_sources
 
 X, Y = np.array([30.0, 66.0]), np.array([48.0, 48.0])
 
@@ -46,9 +46,22 @@ def test_blank_pixels_close_by():
     assert flags(sky(mask=mask)) == [Flag.NEAR_MASK, Flag(0)]
 
 
-def test_neighbours_are_blended():
-    x = np.array([30.0, 34.9])
-    assert flags(sky(x=x), x=x) == [Flag.BLENDED, Flag.BLENDED]
+def test_neighbours_of_the_same_table_are_blended():
+    x = np.array([30.0, 34.9, 66.0])
+    y = np.full(3, 48.0)
+    measured = in_order(measure(sky(x=x, y=y, counts=[3000] * 3))[1], x, y)
+    assert blended_sources(measured, SURVEY).tolist() == [True, True, False]
+    assert not blended_sources(measured[1:], SURVEY).any()
+    assert not blended_sources(measured[:1], SURVEY).any()
+
+
+def test_a_soft_source_is_blended_within_its_wide_psf():
+    x = np.array([30.0, 38.0])
+    soft, hard = (
+        in_order(measure(sky(x=x, counts=[9000] * 2, index=index))[1], x, Y) for index in (5.0, 1.5)
+    )
+    assert blended_sources(soft, SURVEY).all()
+    assert not blended_sources(hard, SURVEY).any()
 
 
 def test_an_extended_source():
@@ -76,6 +89,18 @@ def test_a_faint_source_on_bright_emission():
 def test_a_source_on_a_steep_gradient():
     level = BACKGROUND * np.exp(-np.abs(np.arange(96) - 24) / 8)
     assert flags(sky(background=np.maximum(level, 0.2 * BACKGROUND))) == [Flag.ON_DIFFUSE, Flag(0)]
+
+
+def test_beside_blank_pixels_no_gradient_is_taken():
+    """A network's background dips there, on a flat sky."""
+    mask = np.zeros((96, 96), bool)
+    mask[:, :28] = True
+    flat = sky(mask=mask)
+    dipping = flat.background * np.clip((np.arange(96) - 26) / 12, 0.2, 1).astype(np.float32)
+    dipping[:, mask] = np.nan
+    assert flags(replace(flat, background=dipping)) == [Flag.NEAR_MASK, Flag(0)]
+    steep = replace(flat, background=dipping, tile=replace(flat.tile, mask=np.zeros_like(mask)))
+    assert Flag.ON_DIFFUSE in flags(steep)[0]
 
 
 def test_bands_missing_and_shared_and_a_strange_map():

@@ -19,6 +19,7 @@ from psseg.evaluation.calibration import (
     fit_flux_errors,
     fit_position_errors,
     fit_residual_limit,
+    fit_sources_range,
 )
 from psseg.evaluation.class_calibration import fit_classes, fit_combined_classes
 from psseg.evaluation.matching import match_catalogue
@@ -226,8 +227,16 @@ def test_flux_errors_are_calibrated_apart_near_the_plane(make_catalogue, make_tr
         assert np.hypot(scale * 0.1, floor) == pytest.approx(expected, rel=0.12)
 
 
-def test_a_map_may_lie_a_little_beyond_the_simulated_skies():
-    backgrounds = QTable({"BAND": ["a", "a", "b", "c"], "RESIDUAL": [1.0, 2.0, 3.0, np.nan]})
-    limits = fit_residual_limit(backgrounds, ("a", "b", "c"))
-    np.testing.assert_allclose(limits, [2.2, 3.3, 3.3])
-    assert fit_residual_limit(backgrounds[3:], ("a", "b", "c")) == ()
+def test_a_map_may_lie_a_little_beyond_the_simulated_skies(caplog):
+    backgrounds = QTable({"BAND": ["a", "a", "b", "b"], "RESIDUAL": [1.0, 2.0, 4.0, np.nan]})
+    np.testing.assert_allclose(fit_residual_limit(backgrounds, ("a", "b")), [2.5, 5.0])
+    assert caplog.text == ""
+    backgrounds["SOURCES"] = [0.02, 0.02, 0.05, 0.05]
+    assert fit_sources_range(backgrounds) == ((0.0, 0.1),)
+
+
+def test_a_band_without_residuals_has_the_largest_limit_and_is_named(caplog):
+    backgrounds = QTable({"BAND": ["a", "b", "c"], "RESIDUAL": [2.0, 4.0, np.nan]})
+    np.testing.assert_allclose(fit_residual_limit(backgrounds, ("a", "b", "c")), [2.5, 5.0, 5.0])
+    assert "no tile has residuals at ['c']" in caplog.text
+    assert fit_residual_limit(backgrounds[2:], ("a", "b", "c")) == ()

@@ -13,11 +13,10 @@ from psseg.evaluation.detection import (
     flux_scores,
     measured_flux_scores,
     position_scores,
-    share,
-    threshold_for_purity,
     ts_scores,
 )
 from psseg.evaluation.matching import match_catalogue
+from psseg.evaluation.statistics import share, threshold_for_purity
 
 # Positions at the North Galactic Pole and in the plane.
 POLE, PLANE = (192.86, 27.13), (266.42, -29.0)
@@ -56,6 +55,17 @@ def test_completeness_and_purity_count_exactly(two_skies):
     plane = cell(rows, "|b|<20", 4.28e-10)
     assert (plane["completeness"], plane["purity"]) == (1.0, 0.5)
     assert len(rows) == 9
+
+
+def test_each_zone_has_its_own_rate_of_chance_matches(two_skies):
+    detections = two_skies.detections
+    low = np.abs(detections["GLAT"].value) < 20
+    detections["CHANCE"] = np.where(low, 0.25, 0.0)
+    detections["CHANCE"][0] = np.nan
+    rows = flux_scores(detections, two_skies.truths)
+    rates = {zone.name: cell(rows, zone.name, 2.34e-10)["chance_match_rate"] for zone in ZONES}
+    assert rates == {"all": 0.125, "|b|>20": 0.0, "|b|<20": 0.25}
+    assert cell(rows, "|b|>20", 7.85e-10)["chance_match_rate"] is None
 
 
 def test_the_published_numbers_stand_beside_ours(two_skies):

@@ -22,6 +22,7 @@ from psseg.evaluation import (
     write_evaluation,
 )
 from psseg.evaluation.skies import survey_years
+from psseg.likeness import CountsLikeness
 from psseg.network.labelling import LabelMap
 from psseg.network.store import Calibration, Model
 from psseg.survey.survey import load_survey
@@ -72,7 +73,8 @@ def truth_teller(monkeypatch, make_catalogue):
             wcs=tile.wcs,
             mask=tile.mask,
         )
-        return SimpleNamespace(table=tell.change(table, tile), label_map=labels)
+        likeness = CountsLikeness(residuals=np.ones(tile.n_bands), sources=0.02)
+        return SimpleNamespace(table=tell.change(table, tile), label_map=labels, likeness=likeness)
 
     tell.change = lambda table, tile: table
     monkeypatch.setattr(skies, "simulate_tile", remember)
@@ -81,7 +83,7 @@ def truth_teller(monkeypatch, make_catalogue):
 
 
 def test_whoever_tells_the_truth_is_complete_and_pure(model, truth_teller):
-    scores = evaluate(model, seed=3, n_tiles=4, shape=SHAPE).scores
+    scores = evaluate(model, seed=4, n_tiles=4, shape=SHAPE).scores
     assert scores.counts["purity"] == 1
     assert scores.counts["n_detections"] > 20
     for row in scores.by_ts:
@@ -109,7 +111,6 @@ def false_ones(table: QTable, tile, *, probability: float, rng: np.random.Genera
     extra["RAJ2000"], extra["DEJ2000"] = sky.ra.deg * u.deg, sky.dec.deg * u.deg
     extra["GLAT"] = sky.galactic.b.deg * u.deg
     extra["SOURCE_PROB"] = probability
-    extra["Sqrt_TS"] = 4.0
     return QTable(np.concatenate([table.as_array(), extra.as_array()]), units=units_of(table))
 
 
@@ -147,7 +148,8 @@ def test_a_calibration_separates_true_from_false(model, truth_teller):
     assert calibration.candidate_threshold == 0.1
     assert calibration.source_coefficients[1] > 0
     assert 0 < calibration.thresholds["high_latitude"] < 1
-    assert len(calibration.residual_limit) == model.survey.n_bands
+    assert calibration.residual_limit == (1.25,) * model.survey.n_bands
+    assert calibration.image_range == ((0.0, 0.04),)
     assert Calibration.from_dict(json.loads(json.dumps(calibration.to_dict()))) is not None
 
 
@@ -196,6 +198,20 @@ def test_an_empty_catalogue_can_be_scored(make_catalogue, make_truth, tmp_path):
     assert evaluation.scores.counts["purity"] is None
     assert evaluation.scores.by_ts[2]["completeness"] == 0
     write_evaluation(evaluation, tmp_path)
+
+
+def test_scores_name_the_files_of_the_emission_they_were_simulated_with(
+    model, truth_teller, monkeypatch
+):
+    monkeypatch.setattr(run, "read_templates", lambda path, survey, *, gas: None)
+    options = {"seed": 3, "n_tiles": 1, "shape": SHAPE}
+    assert evaluate(model, **options).scores.settings["simulation"] == {}
+    scores = evaluate(model, **options, diffuse="maps/gll_iem_v07.fits", gas=Path("dust.fits"))
+    assert scores.scores.settings["simulation"] == {
+        "diffuse": "gll_iem_v07.fits", "gas": "dust.fits"
+    }  # fmt: skip
+    with pytest.raises(PssegError, match="give diffuse, too"):
+        evaluate(model, **options, gas="dust.fits")
 
 
 def test_no_tiles_are_refused(model):

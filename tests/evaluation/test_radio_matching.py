@@ -5,7 +5,8 @@ import pytest
 from radio_tables import BEAM, detections_at, field_image, sources_at
 
 from psseg.errors import PssegError
-from psseg.evaluation.radio_field import assign_brightest_first, elliptical_distance
+from psseg.evaluation.pairs import assign_in_order
+from psseg.evaluation.radio_field import elliptical_distance
 from psseg.evaluation.radio_matching import match_radio
 
 
@@ -144,9 +145,7 @@ def test_a_table_without_a_needed_column_is_refused():
 
 def test_pairs_are_kept_in_the_order_of_the_keys():
     rows, candidates = [0, 0, 1], [0, 1, 0]
-    taken = assign_brightest_first(
-        rows, candidates, keys=[[0, 0, 0], [2, 1, 3]], n_rows=2, n_candidates=2
-    )
+    taken = assign_in_order(rows, candidates, keys=[[0, 0, 0], [2, 1, 3]], n_rows=2, n_candidates=2)
     assert taken.tolist() == [1, 0]
 
 

@@ -50,6 +50,14 @@ def test_completeness_is_by_true_and_reliability_by_measured_snr():
     assert only(rows, snr_min=30.0)["completeness"] is None
 
 
+def test_each_bin_has_its_own_rate_of_chance_matches():
+    found = match(detections_at(GRID[:3], snr=[6, 6, 20]), sources_at(GRID[:3]))
+    found.detections["CHANCE"] = [0.25, np.nan, 0.5]
+    rows = snr_rows(found.detections, found.truths)
+    shown = [only(rows, snr_min=low)["chance_match_rate"] for low in (5.0, 10.0, 30.0)]
+    assert shown == [0.25, 0.5, None]
+
+
 def test_completeness_at_a_reliability_uses_candidates_below_the_threshold():
     truths = sources_at(GRID[:4], snr=6.0)
     detections = detections_at([*GRID[:4], GRID[9]], probability=[0.9, 0.8, 0.4, 0.2, 0.3])
