@@ -74,12 +74,13 @@ def make_image(
     )
 
 
-def flat_noise(image, rms=RMS):
-    """The noise as it was drawn."""
+def flat_noise(image, rms=RMS, mean=0.0):
+    """The noise as it was drawn, on a background of this mean."""
     levels = np.broadcast_to(rms, image.n_planes).astype(np.float32)
     flat = np.ones(image.planes.shape, dtype=np.float32) * levels[:, None, None]
     flat[~np.isfinite(image.planes)] = np.nan
-    return Noise(rms=flat, mean=np.zeros_like(flat))
+    level = np.where(np.isfinite(image.planes), np.float32(mean), np.float32(0))
+    return Noise(rms=flat, mean=level)
 
 
 def discs(shape, x, y, radius):
@@ -96,17 +97,18 @@ def discs(shape, x, y, radius):
     return list_segments(data)
 
 
-def measure(image, segments, *, rms=RMS, **options):
+def measure(image, segments, *, rms=RMS, mean=0.0, **options):
     """Measure sources and components with the noise as it was drawn."""
-    sources, components, _ = measure_all(image, segments, rms=rms, **options)
+    sources, components, _ = measure_all(image, segments, rms=rms, mean=mean, **options)
     add_ratios(sources, image)
     return sources, components
 
 
-def measure_all(image, segments, *, rms=RMS, **options):
+def measure_all(image, segments, *, rms=RMS, mean=0.0, **options):
     """Measure sources, components and parted segments with the noise as it was drawn."""
     probability = np.ones(len(segments.index))
-    return measure_image(image, flat_noise(image, rms), segments, probability, **options)
+    noise = flat_noise(image, rms, mean)
+    return measure_image(image, noise, segments, probability, **options)
 
 
 def beam_covariance(fwhm=FWHM):

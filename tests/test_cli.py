@@ -13,9 +13,9 @@ import pytest
 from astropy.io import fits
 from commands import assert_fails, products, run
 
-from psseg import __version__
+from psseg import __version__, pipeline
 from psseg.catalogue.formats import FORMATS
-from psseg.cli import main
+from psseg.cli import _class_counts, main
 
 ROOT = Path(__file__).parents[1]
 
@@ -81,7 +81,12 @@ def test_version():
         ("catalogue", "a.fits"),
         ("catalogue", "a.fits", "-o", "out", "--center", "here"),
         ("catalogue", "a.fits", "-o", "out", "--center", "83.6,22.0,nowhere"),
+        ("catalogue", "a.fits", "-o", "out", "--center", "nan,22.0"),
         ("catalogue", "a.fits", "-o", "out", "--threshold", "2"),
+        ("catalogue", "a.fits", "-o", "out", "--threshold", "nan"),
+        ("catalogue", "a.fits", "-o", "out", "--width", "inf"),
+        ("label", "a.fits", "-o", "out", "--frequency", "inf"),
+        ("simulate", "fermi-lat", "-o", "out", "--years", "inf"),
         ("nonsense",),
     ],
 )
@@ -169,6 +174,16 @@ def test_an_interrupted_job_goes_on_with_what_is_missing(truth_teller, counts, t
     assert (tmp_path / "out" / "sky_catalogue.fits").stat().st_mtime_ns == before
 
 
+def test_a_report_may_be_of_one_of_several(truth_teller, counts, tmp_path):
+    second = tmp_path / "second.fits"
+    second.write_bytes(counts.read_bytes())
+    out = tmp_path / "out"
+    assert run("catalogue", counts, second, "-o", out).exit_code == 0
+    assert_fails(run("report", out, "--map", second), "holds 2 catalogues")
+    assert run("report", out, "--stem", "second", "--map", second).exit_code == 0
+    assert [name for name in products(out) if name.endswith(".html")] == ["second.html"]
+
+
 def test_a_map_with_some_of_its_products_is_not_skipped(truth_teller, counts, tmp_path):
     (tmp_path / "sky.reg").write_text("mine")
     result = run("catalogue", counts, "-o", tmp_path, "--skip-existing")
@@ -187,6 +202,65 @@ def test_one_bad_map_does_not_stop_the_others(truth_teller, counts, tmp_path):
     assert result.exit_code == 1
     assert "bad.fits" in result.stderr
     assert len(products(tmp_path / "out")) == 4
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MemoryError("Unable to allocate 107. GiB"), "not enough memory (Unable to allocate 107."),
+        (IndexError("no such\nrow"), "psseg failed (IndexError: no such row; line "),
+        (OSError(28, "No space left on device"), "No space left on device"),
+    ],
+)
+def test_a_map_that_fails_unforeseen_does_not_stop_the_others(
+    truth_teller, counts, tmp_path, monkeypatch, error, said
+):
+    fine, bad = pipeline.read_map, tmp_path / "bad.fits"
+    bad.write_bytes(counts.read_bytes())
+
+    def fail(path, *given, **options):
+        if path == bad:
+            raise error
+        return fine(path, *given, **options)
+
+    monkeypatch.setattr(pipeline, "read_map", fail)
+    result = run("catalogue", bad, counts, "-o", tmp_path / "out")
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert said in line
+    assert line.startswith("psseg: error: ")
+    assert isinstance(error, OSError) or str(bad) in line
+    assert len(products(tmp_path / "out")) == 4
+    told = run("catalogue", bad, "-o", tmp_path / "out", "-v").stderr
+    assert ("Traceback" in told) is not isinstance(error, OSError)
+
+
+def test_options_are_checked_before_products_that_exist(truth_teller, counts, tmp_path):
+    (tmp_path / "sky.reg").write_text("mine")
+    for option, value, said in (
+        ("--model", "nope", "no model 'nope'"),
+        ("--priors", "nope", "no such priors"),
+    ):
+        assert_fails(run("catalogue", counts, "-o", tmp_path, option, value), said)
+    (tmp_path / "labels.fits").write_text("mine")
+    label = ("label", counts, "-o", tmp_path / "labels.fits", "--model", "nope")
+    assert_fails(run(*label), "no model 'nope'")
+
+
+def test_one_source_is_no_sources():
+    assert _class_counts(["pulsar"]) == "1 source (1 pulsar, 0 blazar, 0 other)"
+    assert _class_counts([]) == "0 sources (0 pulsar, 0 blazar, 0 other)"
+
+
+@pytest.mark.parametrize("name", ["labels", "labels.png", "labels.fits.gz"])
+def test_a_label_map_has_a_name_of_fits(truth_teller, counts, tmp_path, name):
+    assert_fails(run("label", counts, "-o", tmp_path / name), name, "let its name end in .fits")
+    assert products(tmp_path) == []
+
+
+def test_one_format_may_be_a_word(truth_teller, counts, tmp_path):
+    made = pipeline.catalogue(counts, tmp_path, formats="csv")
+    assert made.paths.formats["csv"].exists()
 
 
 def test_label_writes_the_label_map_alone(truth_teller, counts, tmp_path):
@@ -275,7 +349,7 @@ def test_unusable_maps_are_refused(truth_teller, edited, tmp_path, change, parts
 def test_a_map_without_energies_is_refused(truth_teller, edited, tmp_path):
     path = edited(without_energies)
     assert_fails(run("catalogue", path, "-o", tmp_path / "out", "--model", "fermi-lat"), "EBOUNDS")
-    assert_fails(run("catalogue", path, "-o", tmp_path / "out"), "--model")
+    assert_fails(run("catalogue", path, "-o", tmp_path / "out"), "no EBOUNDS table", "gtbin")
 
 
 def test_an_exposure_elsewhere_is_refused(truth_teller, counts, sky_files, tmp_path):
@@ -322,8 +396,9 @@ def test_a_full_disk_is_told_in_one_line(truth_teller, counts, tmp_path, monkeyp
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("psseg.pipeline.plot_catalogue", fail)
-    assert_fails(run("catalogue", counts, "-o", tmp_path / "out"), "No space left on device")
-    assert products(tmp_path / "out") == []
+    result = run("catalogue", counts, "-o", tmp_path / "out")
+    assert_fails(result, str(tmp_path / "out" / "sky.png"), "no space left on the disk; free some")
+    assert not (tmp_path / "out").exists()
 
 
 def test_ctrl_c_leaves_nothing(truth_teller, counts, tmp_path, monkeypatch):

@@ -444,6 +444,28 @@ def test_a_failure_of_ds9_is_told_in_a_line(tmp_path, monkeypatch):
         open_in_ds9(product)
 
 
+def test_a_screen_that_ds9_cannot_reach_is_told(tmp_path, monkeypatch):
+    product = write_products(tmp_path, "counts")
+    stub_ds9(tmp_path, monkeypatch, """echo "couldn't connect to display :77" >&2; exit 0""")
+    with pytest.raises(PssegError, match=r"^DS9 failed: couldn't connect to display :77$"):
+        open_in_ds9(product)
+
+
+def test_energy_bins_are_not_those_of_an_image(tmp_path):
+    product = write_products(tmp_path, "continuum")
+    with pytest.raises(PssegError, match=r"--cube is for counts maps"):
+        write_ds9_script(product, cube=True)
+
+
+def test_a_detour_through_a_folder_is_left_out(tmp_path):
+    product = write_products(tmp_path, "counts")
+    odd = tmp_path / "a [b]"
+    odd.mkdir()
+    roundabout = replace(product, map=odd / ".." / product.map.relative_to(tmp_path))
+    written = write_ds9_script(roundabout, tmp_path / "look.sh", cube=True)
+    assert "[b]" not in written.read_text()
+
+
 def run(*arguments):
     return CliRunner().invoke(view, [str(argument) for argument in arguments])
 

@@ -87,6 +87,13 @@ def test_an_image_unlike_training_is_flagged(model, simulated):
     assert not (like.table["Flags"] & RadioFlag.UNLIKE_TRAINING).any()
 
 
+def test_an_image_of_a_frequency_that_no_simulated_sky_has_is_flagged(model, simulated):
+    above = replace(simulated.image, frequencies=tuple(16 * f for f in simulated.image.frequencies))
+    with pytest.warns(PssegWarning, match=r"frequency .* GHz \(training: 0\.1 to 5\)"):
+        made = catalogue_image(above, model, priors="balanced")
+    assert np.all(made.table["Flags"] & RadioFlag.UNLIKE_TRAINING)
+
+
 def test_a_strict_catalogue_refuses_an_image_unlike_training(model, files, tmp_path):
     with pytest.raises(PssegError, match="leave --strict out") as caught:
         catalogue(files.planes[0], tmp_path / "out", model=unlike(model), strict=True)

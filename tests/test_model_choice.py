@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from astropy.io import fits
 
 from psseg.errors import PssegError
-from psseg.model_choice import check_reading
+from psseg.model_choice import check_reading, choose_model
+from psseg.network.store import find_model
 from psseg.survey.survey import load_survey
 
 
@@ -31,6 +33,32 @@ def test_options_of_the_other_kind_are_refused(stub, radio, labels):
         check_reading("a.fits", stub, {"planes": ["b.fits"]}, labels=labels)
     with pytest.raises(PssegError, match="--width is for counts; with stub want --plane, --beam"):
         check_reading("a.fits", radio, {"width": 3.0}, labels=labels)
+
+
+def test_options_are_checked_before_a_network_is_loaded():
+    with pytest.raises(PssegError, match="--plane is for radio images; with fermi-lat want"):
+        check_reading("a.fits", find_model("fermi-lat"), {"planes": ["b.fits"]})
+    check_reading("a.fits", find_model("radio"), {"planes": ["b.fits"]})
+
+
+def test_numbers_that_are_zero_are_not_dropped(stub):
+    reading = {"width": 0.0, "center": None}
+    check_reading("a.fits", stub, reading)
+    assert reading == {"width": 0.0}
+
+
+def test_a_single_plane_is_taken(radio):
+    reading = {"planes": "b.fits"}
+    check_reading("a.fits", radio, reading)
+    assert reading == {"planes": ("b.fits",)}
+
+
+def test_a_file_that_names_no_survey_is_described(tmp_path):
+    table = fits.BinTableHDU.from_columns([fits.Column("RAJ2000", "E", array=[1.0])])
+    table.writeto(tmp_path / "sources.fits")
+    message = r"sources\.fits: is a catalogue, not a map: psseg crossmatch"
+    with pytest.raises(PssegError, match=message):
+        choose_model(tmp_path / "sources.fits", None)
 
 
 def test_options_that_say_nothing_are_dropped(stub):

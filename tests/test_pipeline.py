@@ -28,6 +28,7 @@ from psseg.catalogue.formats import FORMATS, read_catalogue
 from psseg.errors import PssegError, PssegWarning
 from psseg.pipeline import catalogue, catalogue_tile, label
 from psseg.priors import class_priors
+from psseg.product_folder import find_products
 from psseg.products import sha256_of
 from psseg.survey.classes import CLASS_NAMES, IGNORED, SOURCE_CLASSES
 from psseg.survey.survey import load_survey
@@ -234,7 +235,7 @@ def test_a_product_that_fails_leaves_none(truth_teller, sky_files, tmp_path, mon
     monkeypatch.setattr(f"psseg.pipeline.{step}", fail)
     with pytest.raises(OSError, match="disk full"):
         catalogue(sky_files.counts, tmp_path / "out")
-    assert list((tmp_path / "out").iterdir()) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_every_format_that_was_asked_for_holds_the_catalogue(truth_teller, sky_files, tmp_path):
@@ -312,7 +313,7 @@ def test_a_format_that_fails_leaves_no_product(truth_teller, sky_files, tmp_path
     monkeypatch.setattr("psseg.catalogue.formats.write_ecsv", fail)
     with pytest.raises(OSError, match="disk full"):
         catalogue(sky_files.counts, tmp_path / "out", formats=["csv", "ecsv"])
-    assert list((tmp_path / "out").iterdir()) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_path_of_the_map_is_in_the_catalogue(truth_teller, stub, sky_files, tmp_path):
@@ -323,8 +324,9 @@ def test_the_path_of_the_map_is_in_the_catalogue(truth_teller, stub, sky_files, 
     survey = replace(stub.survey, name="fermi-lät")
     made = catalogue(counts, tmp_path / "out", model=replace(stub, survey=survey))
     header = fits.getheader(made.paths.catalogue, "CATALOGUE")
-    assert header["INPATH"] == f"../{folder.name}/?-sky.fits"
-    assert (header["INFILE"], header["SURVEY"]) == ("?-sky.fits", "fermi-l?t")
+    assert header["INPATH"] == f"../{folder.name}/%CE%B3-sky.fits"
+    assert (header["INFILE"], header["SURVEY"]) == ("%CE%B3-sky.fits", "fermi-l?t")
+    assert find_products(tmp_path / "out")[0].map.samefile(counts)
     assert read_catalogue(made.paths.catalogue).meta["INPATH"] == header["INPATH"]
     here = os.path.relpath(sky_files.counts)
     made = catalogue(here, tmp_path / "again")

@@ -10,7 +10,7 @@ from astropy.io import fits
 
 from psseg.errors import PssegError, PssegWarning
 from psseg.product_folder import find_products
-from psseg.products import sha256_of
+from psseg.products import ascii_name, sha256_of
 
 
 def write_catalogue(folder, stem, *, column="RAJ2000", **cards):
@@ -24,7 +24,7 @@ def write_catalogue(folder, stem, *, column="RAJ2000", **cards):
 def write_map(path, text="a map"):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
-    return {"INFILE": path.name.encode("ascii", "replace").decode(), "INSHA": sha256_of(path)}
+    return {"INFILE": ascii_name(path.name), "INSHA": sha256_of(path)}
 
 
 def test_each_catalogue_has_its_products_and_kind(tmp_path):
@@ -58,10 +58,21 @@ def test_a_map_that_moved_is_looked_for_by_its_name(tmp_path, monkeypatch, place
     assert found.samefile(path)
 
 
-def test_a_name_that_a_header_cannot_hold_is_found_again(tmp_path):
-    path = tmp_path / "Čerenkov [1] counts.fits"
+@pytest.mark.parametrize("name", ["Čerenkov [1] counts.fits", "100 %41.fits"])
+def test_a_name_that_a_header_cannot_hold_is_found_again(tmp_path, name):
+    path = tmp_path / "çà" / name
     cards = write_map(path)
-    write_catalogue(tmp_path, "c", **cards)
+    write_catalogue(tmp_path / "out", "c", INPATH=ascii_name(f"../çà/{name}"), **cards)
+    assert find_products(tmp_path / "out")[0].map.samefile(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "written"), [("Čounts.fits", "?ounts.fits"), ("100%41.fits", "100%41.fits")]
+)
+def test_names_as_older_headers_have_them_are_found(tmp_path, name, written):
+    path = tmp_path / name
+    cards = write_map(path)
+    write_catalogue(tmp_path, "c", **cards | {"INFILE": written})
     assert find_products(tmp_path)[0].map == path
 
 

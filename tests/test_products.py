@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import signal
@@ -17,9 +18,11 @@ from astropy.wcs import WCS
 from psseg.errors import PssegError
 from psseg.products import (
     append_image,
+    ascii_name,
     check_writable,
     image_hdu,
     map_stem,
+    name_of_ascii,
     sha256_of,
     write_together,
 )
@@ -41,6 +44,17 @@ from psseg.products import (
 )
 def test_stem_drops_only_the_endings_of_maps(name, stem):
     assert map_stem(name) == stem
+
+
+@pytest.mark.parametrize(
+    "name", ["../crab 1.fits", "été/Čounts ∆.fits", "100%.fits", "a%41", "\udcff"]
+)
+def test_any_name_is_written_in_ascii_and_read_back(name):
+    written = ascii_name(name)
+    assert written.isascii()
+    assert written.isprintable()
+    assert name_of_ascii(written) == name
+    assert (written == name) is (name == "../crab 1.fits")
 
 
 def test_checksum_is_that_of_the_content(tmp_path):
@@ -91,6 +105,51 @@ def test_a_failure_leaves_nothing_and_keeps_what_was_there(tmp_path, error):
     assert old.read_text() == "old"
 
 
+def test_a_folder_that_was_made_for_nothing_is_taken_away(tmp_path):
+    def fail(path):
+        path.write_text("half")
+        raise OSError("broken")
+
+    with pytest.raises(OSError, match="broken"):
+        write_together({tmp_path / "new" / "out" / "a.txt": fail})
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "old").mkdir()
+    with pytest.raises(OSError, match="broken"):
+        write_together({tmp_path / "old" / "a.txt": fail})
+    assert list((tmp_path / "old").iterdir()) == []
+
+
+def test_a_full_disk_is_told_with_the_file(tmp_path):
+    def fail(path):
+        try:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        except OSError:
+            raise OSError("Not enough space on disk: requested 8000") from None  # as astropy does
+
+    with pytest.raises(OSError, match="no space left on the disk; free some") as caught:
+        write_together({tmp_path / "a.fits": fail})
+    assert caught.value.filename == str(tmp_path / "a.fits")
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+
+    message = r"out: psseg cannot write there \(No such file or directory\); name another folder"
+    for step in ("pathlib.Path.mkdir", "tempfile.TemporaryDirectory"):
+        with monkeypatch.context() as patched:
+            patched.setattr(step, fail)
+            with pytest.raises(PssegError, match=message):
+                write_together({tmp_path / "out" / "a.fits": lambda path: path.touch()})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_without_leave_to_write_is_refused_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with pytest.raises(PssegError, match="psseg may not write there; name another folder"):
+        check_writable([tmp_path / "out" / "a.fits"], overwrite=False)
+
+
 KILLED = """
 import sys, time
 from pathlib import Path
@@ -110,6 +169,7 @@ def test_a_killed_run_leaves_no_product(tmp_path):
     process = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)])
     deadline = time.monotonic() + 60
     while not (tmp_path / "reached").exists() and time.monotonic() < deadline:
+        assert process.poll() is None
         time.sleep(0.02)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 
 import pytest
 
@@ -28,19 +27,22 @@ def stderr(request):
     return request.param()
 
 
-def work(n, seconds, **options):
-    for _ in progress.Progress(range(n), desc="labelling", unit="window", **options):
-        time.sleep(seconds)
-
-
 @pytest.fixture
-def hurried(monkeypatch):
-    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.05)
+def work(monkeypatch):
+    """Give a function that works, by a clock that stands still between the steps."""
+    now = [1e9]
+    monkeypatch.setattr("tqdm.std.time", lambda: now[0])
+
+    def work(n, seconds, **options):
+        for _ in progress.Progress(range(n), desc="labelling", unit="window", **options):
+            now[0] += seconds
+
+    return work
 
 
-def test_long_work_is_a_bar_in_a_terminal_and_lines_in_a_log(stderr, put, hurried):
+def test_long_work_is_a_bar_in_a_terminal_and_lines_in_a_log(stderr, put, work):
     put()
-    work(4, 0.06)
+    work(4, 61)
     said = stderr.getvalue()
     if stderr.isatty():
         assert "\r" in said
@@ -48,20 +50,30 @@ def test_long_work_is_a_bar_in_a_terminal_and_lines_in_a_log(stderr, put, hurrie
         return
     lines = said.splitlines()
     assert "\r" not in said
-    assert len(lines) >= 3
-    assert all(line.startswith("psseg: labelling: ") for line in lines)
-    assert lines[-1].startswith("psseg: labelling: 4 of 4 windows, 00:0")
+    assert list(dict.fromkeys(lines)) == [
+        f"psseg: labelling: {n} of 4 windows, {time} so far"
+        for n, time in ((1, "01:01"), (2, "02:02"), (3, "03:03"), (4, "04:04"))
+    ]
 
 
-def test_short_work_is_not_worth_a_line(stderr, put):
+def test_a_log_has_a_line_a_minute_however_many_steps_there_are(stderr, put, work):
     put()
-    work(3, 0)
+    work(2990, 0.1)
+    if not stderr.isatty():
+        assert [line.split()[-3] for line in stderr.getvalue().splitlines()] == [
+            "01:00", "02:00", "03:00", "04:00", "04:59",
+        ]  # fmt: skip
+
+
+def test_short_work_is_not_worth_a_line(stderr, put, work):
+    put()
+    work(3, 15)
     assert bool(stderr.getvalue()) == stderr.isatty()
 
 
-def test_nothing_is_said_where_nothing_is_wanted(stderr, put, hurried):
+def test_nothing_is_said_where_nothing_is_wanted(stderr, put, work):
     put()
-    work(4, 0.06, disable=True)
+    work(4, 61, disable=True)
     assert stderr.getvalue() == ""
 
 

@@ -47,3 +47,17 @@ def test_where_the_beam_of_a_plane_is_too_low_its_flux_is_unknown():
 def test_an_unknown_frequency_is_that_of_the_first_plane():
     sources, *_ = corrected(0.5, (np.nan, 1.5e9, np.nan))
     assert sources["plane_flux"][0].to_value("Jy") == pytest.approx([1.2, 0.6, 0.12])
+
+
+def test_a_source_has_the_attenuation_of_its_own_row_and_column():
+    image = make_image(np.zeros((1, 9, 12)))
+    attenuation = np.ones((9, 12))
+    attenuation[2, 7] = 0.5
+    places = {"X": [7.2, 11.0], "Y": [1.9, 8.0], "SEGMENT": [4, 9]}
+    sources = QTable(places | {"int_flux": [0.6, 0.3] * u.Jy})
+    sources["plane_flux"] = sources["e_plane_flux"] = np.full((2, 3), 0.1) * u.Jy
+    components = QTable({"SEGMENT": [9, 4, 4], "int_flux": [0.3, 0.4, 0.2] * u.Jy})
+    correct_fluxes(sources, components, attenuation, image)
+    assert sources["int_flux"].to_value("Jy") == pytest.approx([1.2, 0.3])
+    assert components["int_flux"].to_value("Jy") == pytest.approx([0.3, 0.8, 0.4])
+    assert sources["plane_flux"][:, 0].to_value("Jy") == pytest.approx([0.2, 0.1])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from made_images import (
@@ -17,7 +19,7 @@ from made_images import (
 )
 from scipy.ndimage import label
 
-from psseg.catalogue.radio_association import associated_segments
+from psseg.catalogue.radio_association import _unit, associated_segments
 from psseg.catalogue.segment_map import list_segments
 from psseg.tiles.beam import Beam
 from psseg.tiles.network_planes import network_planes
@@ -159,3 +161,13 @@ def test_a_resampled_image_is_associated_alike():
 def test_nothing_to_associate(n):
     image, segments, bright = scene(DOUBLE[:n])
     assert associated(image, segments, bright).n_labels == n
+
+
+def test_one_rms_is_told_where_the_source_is_though_the_grids_differ():
+    plane = np.zeros((24, 44))
+    plane[11, 21] = 0.06
+    planes = SimpleNamespace(zoom=0.5)
+    places = np.array([[10.25, 5.25], [9.25, 5.25]])  # (x, y) on the coarser grid
+    unit = _unit(make_image([plane]), planes, places, np.array([12.0, 12.0]))
+    assert unit[0] == pytest.approx(0.005)
+    assert np.isnan(unit[1])

@@ -199,12 +199,12 @@ def test_a_field_across_the_seam_of_the_sky_is_whole(write_cube, survey):
 def test_a_field_is_cut_out(cube, survey):
     whole = read_map(cube, survey)
     center = whole.pixel_to_sky(20, 8)
-    field = read_map(cube, survey, center=center, width=1.0)
-    assert field.shape == (10, 10)
+    field = read_map(cube, survey, center=center, width=1.6)
+    assert field.shape == (16, 16)
     x, y = field.sky_to_pixel(center)
     assert np.allclose(field.data[:, round(float(y)), round(float(x))], whole.data[:, 8, 20])
-    with pytest.raises(PssegError, match=r"cube.fits: the field asked for, 1 deg wide, lies outs"):
-        read_map(cube, survey, center=SkyCoord(100, 0, unit="deg", frame="galactic"), width=1.0)
+    with pytest.raises(PssegError, match=r"cube.fits: the field asked for, 2 deg wide, lies outs"):
+        read_map(cube, survey, center=SkyCoord(100, 0, unit="deg", frame="galactic"), width=2.0)
 
 
 @pytest.mark.parametrize("kind", ["gz", "fz", "scaled", "uint16", "4-D"])

@@ -176,5 +176,17 @@ def test_exposure_may_be_missing_where_the_map_is_masked(write_exposure, survey)
 
 def test_file_without_exposure_is_refused(tmp_path, survey):
     fits.PrimaryHDU().writeto(tmp_path / "a.fits")
-    with pytest.raises(PssegError, match=r"^a.fits: holds neither an image nor a HEALPix map"):
+    with pytest.raises(PssegError, match=r"^a.fits: holds neither an image nor a HEALPix map; "):
         read_exposure(tmp_path / "a.fits", sky_wcs(SHAPE), SHAPE, survey)
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.float32])
+def test_counts_are_no_exposure(write_cube, survey, kind):
+    counts = np.random.default_rng(1).poisson(2.0, (38, *SHAPE)).astype(kind)
+    with pytest.raises(PssegError, match=r"^cube.fits: is a counts cube, not an exposure; give"):
+        read_exposure(write_cube(counts), sky_wcs(SHAPE), SHAPE, survey)
+
+
+def test_photons_are_no_exposure(write_events, survey):
+    with pytest.raises(PssegError, match=r"^events.fits: holds a photon list; give an exposure"):
+        read_exposure(write_events([0.0], [0.0], [1.0]), sky_wcs(SHAPE), SHAPE, survey)

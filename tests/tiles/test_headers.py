@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import os
 from pathlib import Path
 
 import numpy as np
@@ -111,10 +112,27 @@ def test_damaged_headers_are_refused(long_file, card):
 
 
 def test_missing_file_and_folder_are_refused(tmp_path):
-    with pytest.raises(PssegError, match=r"none.fits: no such file: .*none.fits"):
+    with pytest.raises(PssegError, match=r"none.fits: no such file$"):
         open_fits(tmp_path / "none.fits").__enter__()
-    with pytest.raises(PssegError, match=r"cannot be opened: .*[Dd]irectory"):
+    with pytest.raises(PssegError, match=rf"{tmp_path}: is a folder; give its files"):
         open_fits(tmp_path).__enter__()
+
+
+def test_a_pipe_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(PssegError, match=r"pipe: is a pipe or a device.*; give a file"):
+        open_fits(tmp_path / "pipe").__enter__()
+
+
+def test_the_first_image_on_the_sky_is_found():
+    plain = fits.ImageHDU(np.ones((10, 20)), name="WEIGHTS")
+    sky = fits.ImageHDU(
+        np.ones((10, 20)), fits.Header({"CTYPE1": "RA---SIN", "CTYPE2": "DEC--SIN"})
+    )
+    table = fits.BinTableHDU(name="T")
+    assert find_image(fits.HDUList([fits.PrimaryHDU(), plain, table, sky, sky.copy()])) is sky
+    assert find_image(fits.HDUList([fits.PrimaryHDU(), plain, table])) is plain
+    assert find_image(fits.HDUList([fits.PrimaryHDU(), table])) is None
 
 
 def test_telescope_is_found_in_any_header():

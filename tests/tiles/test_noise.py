@@ -211,6 +211,15 @@ def test_plane_without_noise_has_none():
     assert np.isnan(measure_noise(np.ones((50, 50)), 4.5).rms).all()
 
 
+def test_an_image_without_noise_is_refused():
+    with pytest.raises(PssegError, match="no noise to measure in it: its pixels are"):
+        measure_planes(radio_image(np.full((50, 50), 0.01)))
+    single = np.full((50, 50), np.nan)
+    single[20, 20] = 1.0
+    with pytest.raises(PssegError, match="no noise to measure"):
+        measure_planes(radio_image(single))
+
+
 def test_scaling_the_image_scales_its_noise():
     plane = beam_noise(np.random.default_rng(15))
     one, other = (estimate_noise(radio_image(plane * scale)) for scale in (1, 1e-7))

@@ -96,10 +96,18 @@ def test_exchanged_axes():
     assert "BMIN exceeds BMAJ" in notes[0]
 
 
-def test_a_beam_larger_than_the_image_is_ignored():
-    found, notes = beams(cards(3600 * 45, 3600 * 45, 0))
+@pytest.mark.parametrize(
+    ("axes", "fault"),
+    [
+        ((3600, 3600, 0), "3600 arcsec, is larger than the image"),
+        ((0.04, 0.02, 0), "0.04 x 0.02 arcsec, is 100 times smaller than a pixel (2 arcsec)"),
+        ((0.04, np.nan, 0), "0.04 arcsec, is 50 times smaller than a pixel (2 arcsec)"),
+    ],
+)
+def test_a_beam_that_cannot_be_the_images_is_ignored(axes, fault):
+    found, notes = beams(cards(*axes))
     assert found == [None]
-    assert notes == ["small.fits: its beam of 45 deg is larger than the image, and ignored"]
+    assert notes == [f"small.fits: its beam, {fault}, and is ignored"]
 
 
 def test_the_last_clean_of_aips_counts():

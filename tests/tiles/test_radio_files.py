@@ -20,7 +20,7 @@ from small_radio import (
     write_radio,
 )
 
-from psseg.errors import PssegError
+from psseg.errors import PssegError, PssegWarning
 from psseg.tiles.beam import Beam
 from psseg.tiles.radio_files import looks_like_radio, read_radio_image
 
@@ -191,9 +191,29 @@ def test_a_given_beam_fills_in_what_is_missing_among_several_files(write):
     assert found.notes == ('one.fits: convolved to the common beam, 16" x 12"',)
 
 
-def test_a_given_beam_larger_than_the_image_is_refused(write):
-    with pytest.raises(PssegError, match=r"a beam of 5 deg is larger than the image"):
-        read_radio_image([write("field")], beam=Beam(major=5, minor=5, angle=0))
+@pytest.mark.parametrize(
+    ("width", "message"),
+    [
+        (18000, r"the beam given, 18000 arcsec, is larger than the image; want arcsec"),
+        (
+            0.04,
+            r"the beam given, 0\.04 arcsec, is 50 times smaller than a pixel \(2 arcsec\); want",
+        ),
+    ],
+)
+def test_a_given_beam_that_cannot_be_the_images_is_refused(write, width, message):
+    beam = Beam(major=width * ARCSEC, minor=width * ARCSEC, angle=0)
+    with pytest.raises(PssegError, match=message):
+        read_radio_image([write("field")], beam=beam)
+
+
+@pytest.mark.parametrize(("width", "fault"), [(3600, "larger than the im"), (0.04, "50 times sm")])
+def test_a_beam_in_the_header_that_cannot_be_is_told(write, width, fault):
+    path = write("field", beam=Beam(major=width * ARCSEC, minor=width * ARCSEC, angle=0))
+    message = rf"field\.fits: its beam, {width:g} arcsec, is {fault}.*: correct it .* give --beam"
+    with pytest.raises(PssegError, match=message):
+        read_radio_image([path])
+    assert read_radio_image([path], beam=CIRCLE).beams == (CIRCLE,)
 
 
 def test_a_frequency_can_be_given(write):
@@ -203,9 +223,11 @@ def test_a_frequency_can_be_given(write):
 
 
 def test_a_given_frequency_replaces_that_of_a_single_plane(write):
-    found = read_radio_image([write("field")], frequency=8e8)
+    with pytest.warns(PssegWarning, match=r"given, 8e\+08 Hz, replaces the header's 1\.4e\+09 Hz"):
+        found = read_radio_image([write("field")], frequency=8e8)
     assert found.frequencies == (8e8,)
     assert "replaces the header's 1.4e+09 Hz" in found.notes[0]
+    assert read_radio_image([write("same")], frequency=1.401e9).notes == ()
 
 
 def test_a_given_frequency_fills_in_what_is_missing_among_several(write):
@@ -213,9 +235,10 @@ def test_a_given_frequency_fills_in_what_is_missing_among_several(write):
     assert read_radio_image(paths, frequency=8e8).frequencies == (8e8, 1.4e9)
 
 
-@pytest.mark.parametrize("frequency", [0.0, -1.0, np.nan])
-def test_a_given_frequency_must_be_one(write, frequency):
-    with pytest.raises(PssegError, match="frequency: want a positive number of Hz"):
+@pytest.mark.parametrize("frequency", [0.0, -1.0, 1.4, 1400.0, np.inf, np.nan])
+def test_a_given_frequency_must_be_one_of_radio_images(write, frequency):
+    message = rf"--frequency {frequency:g}: want Hz, such as 1\.4e9"
+    with pytest.raises(PssegError, match=message):
         read_radio_image([write("field")], frequency=frequency)
 
 
@@ -232,14 +255,14 @@ def test_other_grids_need_leave(write):
 
 def test_planes_that_do_not_meet_are_refused(write):
     paths = [write("first"), write("other", CRVAL1=20.0, RESTFRQ=3e9)]
-    with pytest.raises(PssegError, match=r"other\.fits: every pixel is blank \(or lies outside"):
+    with pytest.raises(PssegError, match=r"other\.fits: it lies outside the first image"):
         read_radio_image(paths, reproject=True)
 
 
-@pytest.mark.parametrize("fill", [np.nan, 0.0])
-def test_blank_images_are_refused(write, fill):
-    with pytest.raises(PssegError, match=r"field\.fits: every pixel is blank"):
-        read_radio_image([write("field", np.full(SHAPE, fill))])
+@pytest.mark.parametrize(("fill", "what"), [(np.nan, "blank"), (0.0, "0$")])
+def test_images_that_show_nothing_are_refused(write, fill, what):
+    with pytest.raises(PssegError, match=rf"field\.fits: every pixel is {what}"):
+        read_radio_image([write("field", np.full(SHAPE, fill, np.float32))])
 
 
 def test_files_that_are_no_images_are_refused(tmp_path, write):

@@ -181,5 +181,5 @@ def test_blank_channels_of_stokes_v_are_passed_over(write):
 
 def test_a_blank_reference_plane_is_refused(write):
     low = write("low", np.zeros((60, 80)), RESTFRQ=9e8)
-    with pytest.raises(PssegError, match=r"low\.fits: every pixel is blank"):
+    with pytest.raises(PssegError, match=r"low\.fits: every pixel is 0"):
         read_radio_image([low, write("high")])

@@ -6,6 +6,7 @@ import gzip
 
 import numpy as np
 import pytest
+from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from small_skies import StandInSurvey
 
@@ -56,6 +57,39 @@ def test_unreadable_file_has_no_survey(tmp_path):
         recognise_survey(tmp_path / "a.fits")
 
 
+@pytest.mark.parametrize(
+    ("width", "message"),
+    [
+        (0.01, r"--width 0.01: a field of 1 pixel; want 1.6 deg \(16 pixels\) at least"),
+        (1.5, r"--width 1.5: a field of 15 pixels; want 1.6 deg"),
+        (0.0, "want a positive width of the field, got 0 deg"),
+        (np.inf, "want a positive width of the field, got inf deg"),
+        (np.nan, "want a positive width of the field, got nan deg"),
+    ],
+)
+def test_a_width_that_is_no_field_is_refused(cube, write_events, survey, width, message):
+    for path in (cube, write_events([0.0], [0.0], [1.0])):
+        with pytest.raises(PssegError, match=rf"^{path.name}: {message}"):
+            read_map(path, survey, width=width)
+
+
+@pytest.mark.parametrize("center", [(40.0, 25.0), SkyCoord([0, 1], [0, 1], unit="deg")])
+def test_a_center_that_is_no_place_is_refused(cube, survey, center):
+    with pytest.raises(PssegError, match=r"^cube\.fits: want one SkyCoord as the center"):
+        read_map(cube, survey, center=center, width=2.0)
+
+
+def test_an_image_behind_another_one_is_read(cube, tmp_path, survey):
+    with fits.open(cube) as hdus:
+        counts = fits.ImageHDU(hdus[0].data, hdus[0].header)
+        plain = fits.ImageHDU(np.ones((3, 4)), name="WEIGHTS")
+        moved = fits.HDUList([fits.PrimaryHDU(), plain, counts, hdus["EBOUNDS"].copy()])
+        moved.writeto(tmp_path / "moved.fits")
+    assert recognise_survey(tmp_path / "moved.fits") == "fermi-lat"
+    found = read_map(tmp_path / "moved.fits", survey)
+    assert np.array_equal(found.data, read_map(cube, survey).data)
+
+
 def test_text_file_is_refused(tmp_path, survey):
     (tmp_path / "a.fits").write_text("ra dec energy\n" * 100)
     with pytest.raises(PssegError, match=r"^a.fits: is not a FITS file, whatever its name; give"):
@@ -63,7 +97,7 @@ def test_text_file_is_refused(tmp_path, survey):
 
 
 def test_missing_file_is_refused(tmp_path, survey):
-    with pytest.raises(PssegError, match=r"^none.fits: no such file: "):
+    with pytest.raises(PssegError, match=r"none.fits: no such file$"):
         read_map(tmp_path / "none.fits", survey)
 
 

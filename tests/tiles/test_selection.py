@@ -124,7 +124,7 @@ def test_photons_and_zenith_angles_are_read():
     "cuts",
     [
         {},
-        {"version": "P8R2", "zenith": "0:105"},
+        {"zenith": "0:105"},
         {"event_type": None},
         {"event_type": 60},  # PSF0 to PSF3 are all photons, too
         {"event_class": None, "event_type": None, "zenith": None},
@@ -143,6 +143,7 @@ def test_the_photons_of_the_survey_are_not_remarked_on(cuts):
         ({"event_class": 2, "event_type": 1}, "photons of event class 2 and event type 1; "),
         ({"zenith": None}, "a.fits: no cut in zenith angle: the Earth's limb is among the photons; "
          "select zmax=90 with gtselect"),
+        ({"version": "P7REP"}, "a.fits: photons of P7REP, not of Pass 8: they have another PSF"),
         ({"zenith": "0:180"}, "a.fits: zenith angles up to 180 deg: the Earth's limb"),
     ],
 )  # fmt: skip
@@ -153,6 +154,15 @@ def test_other_photons_are_told(cuts, message):
     assert note in message or message.removeprefix("a.fits: ") in note
     other = StandInSurvey(telescopes=("OTHER",))
     assert warn_of_selection(selection, other, name="a.fits") == ()
+
+
+@pytest.mark.parametrize("where", ["DSTYP1", "PASS_VER"])
+def test_photons_of_p8r2_are_noted_and_not_warned_of(where):
+    header = lat_header(version="P8R2" if where == "DSTYP1" else "")
+    if where == "PASS_VER":
+        header["PASS_VER"] = "P8R2"
+    (note,) = warn_of_selection(read_selection(header), StandInSurvey(), name="a.fits")
+    assert note == "photons of P8R2, taken as P8R3: PSF and effective area agree within 1 %"
 
 
 def test_a_survey_may_be_of_other_photons():
