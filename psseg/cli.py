@@ -18,10 +18,11 @@ from psseg.cli_match import compare, crossmatch
 from psseg.cli_report import report
 from psseg.cli_skies import evaluate, simulate, train
 from psseg.cli_view import view
-from psseg.console import Console, command_line, console_options
+from psseg.console import Console, OneLineError, command_line, console_options
 from psseg.errors import PssegError
 from psseg.options import (
     FILE,
+    FiniteFloatRange,
     folder_option,
     format_option,
     image_options,
@@ -80,7 +81,7 @@ def main() -> None:
 )
 @click.option(
     "--threshold",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=FiniteFloatRange(0, 1, min_open=True, max_open=True),
     help="Smallest probability of being a source; without it, the model's own threshold.",
 )
 @click.option(
@@ -130,6 +131,9 @@ def catalogue(
 
     if len(maps) > 1 and options["planes"]:
         raise click.UsageError("--plane belongs to one radio image: give one MAP with it")
+    pipeline.check_options(
+        formats=formats, **{key: options[key] for key in ("model", "priors", "threshold")}
+    )
     _check_stems(maps)
     planned = {path: list(pipeline.product_paths(path, output, formats).all) for path in maps}
     for path, wanted in planned.items():
@@ -143,22 +147,23 @@ def catalogue(
     failed = 0
     for path in planned:
         try:
-            made = pipeline.catalogue(
-                path,
-                output,
-                formats=formats,
-                processes=processes or _cores(),
-                overwrite=overwrite,
-                progress=console.progress,
-                command=command_line(),
-                **options,
-            )
-            written = made.paths.by_name
-            if with_report:
-                written["report"] = _write_report(path, output, overwrite=overwrite)
-        except PssegError as error:
+            with console.one_line(path):
+                made = pipeline.catalogue(
+                    path,
+                    output,
+                    formats=formats,
+                    processes=processes or _cores(),
+                    overwrite=overwrite,
+                    progress=console.progress,
+                    command=command_line(),
+                    **options,
+                )
+                written = made.paths.by_name
+                if with_report:
+                    written["report"] = _write_report(path, output, overwrite=overwrite)
+        except OneLineError as error:
             failed += 1
-            console.fail(error)
+            error.show()
             continue
         console.say(f"{path.name}: {_class_counts(made.result.table['CLASS'])}")
         console.say_paths(written)
@@ -286,7 +291,7 @@ def _class_counts(classes: Any) -> str:
 
     names = [str(name) for name in classes]
     parts = ", ".join(f"{names.count(name)} {name}" for name in SOURCE_CLASSES)
-    return f"{len(names)} sources ({parts})"
+    return f"{len(names)} source{'s' * (len(names) != 1)} ({parts})"
 
 
 for command in (view, report, crossmatch, compare, simulate, train, evaluate):

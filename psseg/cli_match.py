@@ -6,7 +6,6 @@ Everything heavy is imported inside the commands, so that ``psseg --help`` answe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -14,24 +13,13 @@ import click
 
 from psseg.console import Console, command_line, console_options
 from psseg.errors import PssegError
-from psseg.options import FILE, folder_option, overwrite_option
+from psseg.options import FILE, FiniteFloatRange, folder_option, overwrite_option
 
 __all__ = ["compare", "crossmatch"]
 
 
-class FiniteRange(click.FloatRange):
-    """Numbers in a range; infinity and not-a-number lie in none."""
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> float:
-        """Refuse what is not finite."""
-        number = super().convert(value, param, ctx)
-        if not isfinite(number):
-            self.fail(f"{value!r} is no finite number.", param, ctx)
-        return number
-
-
-POSITIVE = FiniteRange(min=0, min_open=True)
-SHARE = FiniteRange(min=0, max=1, min_open=True, max_open=True)
+POSITIVE = FiniteFloatRange(min=0, min_open=True)
+SHARE = FiniteFloatRange(min=0, max=1, min_open=True, max_open=True)
 KeyValues = Sequence[tuple[str, str]]
 SETTINGS = (
     *("ra", "dec", "error", "confidence", "missing", "unit", "error-unit", "class", "flux"),
@@ -67,7 +55,7 @@ def column_options(function: Any) -> Any:
 
 
 systematic_option = click.option(
-    "--systematic", type=FiniteRange(min=0), default=0.0, metavar="ARCSEC",
+    "--systematic", type=FiniteFloatRange(min=0), default=0.0, metavar="ARCSEC",
     help="Error of one frame against the other, added in quadrature.",
 )  # fmt: skip
 

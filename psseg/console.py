@@ -10,6 +10,8 @@ import logging
 import os
 import shlex
 import sys
+import textwrap
+import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -68,13 +70,30 @@ class Console:
         for name, path in paths.items():
             self.say(f"  {name:<{width}}  {path}")
 
-    def fail(self, error: Exception) -> None:
-        """Print an error to standard error and go on."""
-        OneLineError(_message(error)).show()
+    @contextmanager
+    def one_line(self, what: object = "") -> Iterator[None]:
+        """Turn any failure within into one line; with ``-v``, its traceback stands before it.
+
+        Parameters
+        ----------
+        what : object
+            What is worked on, such as a map's path, for failures that nobody foresaw.
+        """
+        try:
+            yield
+        except (BrokenPipeError, click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except (PssegError, OSError) as error:
+            raise OneLineError(_message(error)) from error
+        except Exception as error:
+            if self.verbosity:
+                click.echo(traceback.format_exc(), err=True)
+            name = f"{what}: " if what else ""
+            raise OneLineError(f"{name}{_unforeseen(error)}") from error
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Show psseg's warnings and log, and turn its errors into one line and exit status 1."""
+        """Show psseg's warnings and log, and turn failures into one line and exit status 1."""
         for name, value in ENVIRONMENT.items():
             os.environ.setdefault(name, value)
         logger, handler = logging.getLogger("psseg"), logging.StreamHandler(sys.stderr)
@@ -83,13 +102,9 @@ class Console:
         logger.addHandler(handler)
         logger.setLevel((logging.WARNING, logging.INFO, logging.DEBUG)[min(self.verbosity, 2)])
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), self.one_line():
                 self._choose_warnings()
                 yield
-        except BrokenPipeError:
-            raise
-        except (PssegError, OSError) as error:
-            raise OneLineError(_message(error)) from error
         finally:
             logger.removeHandler(handler)
             logger.setLevel(before)
@@ -108,6 +123,18 @@ def _message(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return str(error)
+
+
+def _unforeseen(error: Exception) -> str:
+    """Say what failed that psseg has no words for, and where."""
+    said = textwrap.shorten(str(error), 300) or "no more is known"
+    if isinstance(error, MemoryError):
+        return f"not enough memory ({said}); work on a part of it, or on a larger machine"
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"psseg failed ({type(error).__name__}: {said}; line {place.lineno} of "
+        f"{os.path.basename(place.filename)}); please report it, with what -v shows"
+    )
 
 
 def command_line() -> str:

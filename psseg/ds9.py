@@ -6,6 +6,7 @@ that starts it elsewhere.
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import subprocess
@@ -34,6 +35,9 @@ __all__ = ["find_ds9", "open_in_ds9", "write_ds9_script"]
 
 WINDOW = (1200, 1000)
 """Pixels of DS9's window when it opens."""
+
+NO_SCREEN = "connect to display"
+"""DS9 says so, and then that all is well (exit status 0)."""
 
 UNSAFE = frozenset("[]{}")
 """DS9 takes these in a file's name for syntax, and cannot be told otherwise."""
@@ -76,7 +80,7 @@ def open_in_ds9(product: ProductSet, *, cube: bool = False) -> None:
         done = subprocess.run(
             [program, *view.arguments], capture_output=True, text=True, errors="replace"
         )
-    if done.returncode:
+    if done.returncode or NO_SCREEN in done.stderr:
         said = next(iter(done.stderr.strip().splitlines()), f"exit status {done.returncode}")
         raise PssegError(f"DS9 failed: {said}")
 
@@ -133,7 +137,7 @@ def write_ds9_script(
 
 def _linked(folder: Path, path: Path) -> str:
     """Give a path that DS9 can open: a link to the file where its own name is none."""
-    path = path.absolute()
+    path = _straight(path)
     if not UNSAFE & set(str(path)):
         return str(path)
     safe = "".join("_" if sign in UNSAFE else sign for sign in path.name)
@@ -145,11 +149,22 @@ def _linked(folder: Path, path: Path) -> str:
 
 def _relative(folder: Path, path: Path) -> str:
     """Give the path of a file as seen from a folder that holds it, else its absolute one."""
-    path = path.absolute()
+    path = _straight(path)
     named = path.relative_to(folder) if path.is_relative_to(folder) else path
     if UNSAFE & set(str(named)):
-        raise PssegError(f"{named}: DS9 cannot open files with any of [ ] {{ }} in their path")
+        raise PssegError(
+            f"{named}: DS9 cannot open files with any of [ ] {{ }} in their path; rename it"
+        )
     return f"./{named}" if not named.is_absolute() and str(named).startswith("-") else str(named)
+
+
+def _straight(path: Path) -> Path:
+    """Give the absolute path of a file without detours (``..``), but where they lead elsewhere."""
+    path = path.absolute()
+    straight = Path(os.path.normpath(path))
+    return (
+        straight if not path.exists() or (straight.exists() and straight.samefile(path)) else path
+    )
 
 
 def _write(files: Mapping[Path, bytes], *, overwrite: bool) -> None:
@@ -169,6 +184,8 @@ def _write_bytes(content: bytes, path: Path) -> None:
 
 def _view(product: ProductSet, folder: Path, *, cube: bool, rename: Callable[[Path], str]) -> _View:
     """Say what DS9 shows; `rename` turns the path of a file into what DS9 is given."""
+    if cube and product.kind != "counts":
+        raise PssegError(f"{product.catalogue}: --cube is for counts maps")
     table = read_catalogue(product.catalogue)
     start = folder / f"{product.stem}_ds9"
     files: dict[Path, bytes] = {}

@@ -39,6 +39,7 @@ from psseg.tiles.noise import NoiseMesh, measure_planes
 from psseg.tiles.probability_map import ProbabilityMap
 from psseg.tiles.radio_image import RadioImage
 from psseg.tiles.regions import Region, release_memory
+from psseg.tiles.training_range import frequency_outside
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -185,7 +186,10 @@ def catalogue_image(
     class_probabilities = ProbabilityMap((len(CLASS_NAMES), *image.shape))
     searched = _searched(image, model, class_probabilities, progress=progress)
     noise, statistics = _without_sources(image, searched)
-    unlike = unlike_statistics(statistics, model.calibration.image_range)
+    unlike = [
+        *frequency_outside(image, model.survey),
+        *unlike_statistics(statistics, model.calibration.image_range),
+    ]
     if unlike:
         tell_unlike(image.name, model.name, ", ".join(unlike), strict=strict)
     with threadpool_limits(limits=1, user_api="blas"):

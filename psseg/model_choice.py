@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from psseg.errors import PssegError
-from psseg.network.store import Model, ModelInfo, find_model, load_model
-from psseg.tiles.readers import recognise_survey
+from psseg.network.store import Model, ModelInfo, find_model
+from psseg.tiles.readers import known_telescopes, recognise_survey
+from psseg.tiles.unknown_files import say_what_it_is
 
-__all__ = ["check_reading", "choose_model", "is_counts", "model_for"]
+__all__ = ["check_reading", "choose_model", "is_counts"]
 
 logger = logging.getLogger(__name__)
 
@@ -30,15 +32,15 @@ KINDS = {"counts": "counts", "continuum": "radio images"}
 
 
 def check_reading(
-    path: str | Path, model: Model, reading: dict[str, Any], *, labels: bool = False
+    path: str | Path, model: Model | ModelInfo, reading: dict[str, Any], *, labels: bool = False
 ) -> None:
-    """Refuse options that the map has not; drop those that say nothing.
+    """Refuse options that the map has not; drop those that say nothing; make one plane a tuple.
 
     Parameters
     ----------
     path : str or Path
         The map.
-    model : Model
+    model : Model or ModelInfo
         Its network.
     reading : dict
         Options of reading and cataloguing; changed in place.
@@ -50,9 +52,11 @@ def check_reading(
     PssegError
         If one is for the other kind of map, for catalogues where labels are wanted, or not known.
     """
-    kind = model.survey.kind
-    for name in [name for name, value in reading.items() if value in (None, False, ())]:
+    kind = "counts" if is_counts(model) else "continuum"
+    for name in [name for name, value in reading.items() if _says_nothing(value)]:
         del reading[name]
+    if isinstance(reading.get("planes"), str | Path):
+        reading["planes"] = (reading["planes"],)
     known = READING[kind] if labels else READING[kind] + CATALOGUING[kind]
     for name in reading:
         if name not in known:
@@ -60,6 +64,10 @@ def check_reading(
                 f"{path}: {_option(name)} {_what_for(name, kind)}; "
                 f"with {model.name} want {', '.join(map(_option, known))}"
             )
+
+
+def _says_nothing(value: Any) -> bool:
+    return value is None or value is False or (isinstance(value, Sequence) and not value)
 
 
 def _what_for(name: str, kind: str) -> str:
@@ -73,12 +81,6 @@ def _what_for(name: str, kind: str) -> str:
 def _option(name: str) -> str:
     """Give the command's option of a keyword."""
     return f"--{name.removesuffix('s') if name == 'planes' else name.replace('_', '-')}"
-
-
-def model_for(path: str | Path, model: Model | str | Path | None) -> Model:
-    """Load the network for a map; arguments and errors are those of `choose_model`."""
-    chosen = choose_model(path, model)
-    return chosen if isinstance(chosen, Model) else load_model(chosen.folder)
 
 
 def choose_model(path: str | Path, model: Model | str | Path | None) -> Model | ModelInfo:
@@ -105,9 +107,7 @@ def choose_model(path: str | Path, model: Model | str | Path | None) -> Model | 
         return model
     recognised = recognise_survey(path) if model is None else None
     if model is None and recognised is None:
-        raise PssegError(
-            f"{path}: the header names no survey that psseg knows; name a network with --model"
-        )
+        raise PssegError(f"{path}: {say_what_it_is(path, known_telescopes())}")
     found = find_model(model or str(recognised))
     why = "as asked" if recognised is None else "the survey that the header names"
     logger.info("%s: network %s, %s", path, found.name, why)

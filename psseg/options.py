@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,7 @@ __all__ = [
     "SIDE_LIMITS",
     "YEARS_LIMITS",
     "BeamShape",
+    "FiniteFloatRange",
     "SkyPosition",
     "diffuse_options",
     "folder_option",
@@ -35,7 +38,20 @@ __all__ = [
 FILE = click.Path(path_type=Path)
 COUNT = click.IntRange(min=1)
 SIDE_LIMITS = click.IntRange(min=32)
-YEARS_LIMITS = click.FloatRange(min=0, min_open=True)
+
+
+class FiniteFloatRange(click.FloatRange):
+    """A number within limits that is neither infinite nor not-a-number."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        """Refuse ``nan``, which no limit keeps out, and ``inf``."""
+        number = super().convert(value, param, ctx)
+        if not isfinite(number):
+            self.fail(f"{value!r} is no finite number", param, ctx)
+        return float(number)
+
+
+YEARS_LIMITS = FiniteFloatRange(min=0, min_open=True)
 
 
 class SkyPosition(click.ParamType):
@@ -51,10 +67,10 @@ class SkyPosition(click.ParamType):
             return value
         lon, _, rest = str(value).partition(",")
         lat, _, frame = rest.partition(",")
-        try:
-            return SkyCoord(float(lon), float(lat), unit="deg", frame=frame.strip() or "icrs")
-        except ValueError:
-            self.fail(f"{value!r} is no position; want degrees such as 83.63,22.01", param, ctx)
+        with suppress(ValueError):
+            if isfinite(float(lon)) and isfinite(float(lat)):
+                return SkyCoord(float(lon), float(lat), unit="deg", frame=frame.strip() or "icrs")
+        self.fail(f"{value!r} is no position; want degrees such as 83.63,22.01", param, ctx)
 
 
 class BeamShape(click.ParamType):
@@ -138,7 +154,7 @@ map_options = _together(
     ),
     click.option(
         "--width",
-        type=click.FloatRange(min=0, min_open=True),
+        type=FiniteFloatRange(min=0, min_open=True),
         metavar="DEG",
         help="Side of the field to read; without it, all there is.",
     ),
@@ -160,7 +176,7 @@ image_options = _together(
     ),
     click.option(
         "--frequency",
-        type=click.FloatRange(min=0, min_open=True),
+        type=FiniteFloatRange(min=0, min_open=True),
         metavar="HZ",
         help="Frequency of a radio image whose header has none.",
     ),

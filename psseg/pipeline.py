@@ -22,12 +22,13 @@ from psseg.catalogue.radio_table import describe_image, write_radio_catalogue
 from psseg.catalogue.regions import catalogue_regions
 from psseg.catalogue.table import describe_survey, write_catalogue
 from psseg.counts_catalogue import CatalogueResult, catalogue_tile
+from psseg.errors import PssegError
 from psseg.image_catalogue import ImageCatalogue, catalogue_image
 from psseg.image_labels import label_image
 from psseg.image_plots import plot_image
 from psseg.label_file import write_image_labels, write_labels
-from psseg.model_choice import check_reading, choose_model, is_counts, model_for
-from psseg.network.store import Model, load_model
+from psseg.model_choice import check_reading, choose_model, is_counts
+from psseg.network.store import Model, find_model, load_model
 from psseg.plots import plot_catalogue
 from psseg.priors import check_priors
 from psseg.products import check_writable, map_stem, write_together
@@ -45,11 +46,13 @@ __all__ = [
     "catalogue",
     "catalogue_image",
     "catalogue_tile",
+    "check_options",
     "label",
     "product_paths",
 ]
 
 logger = logging.getLogger(__name__)
+
 
 Writers = Mapping[Path, Callable[[Path], object]]
 
@@ -111,10 +114,6 @@ def product_paths(
     formats : iterable of str
         Further ones, of `psseg.catalogue.formats.FORMATS`.
 
-    Returns
-    -------
-    ProductPaths
-
     Examples
     --------
     >>> product_paths("maps/crab.fits.gz", "out").catalogue.as_posix()
@@ -128,6 +127,22 @@ def product_paths(
         picture=folder / f"{stem}.png",
         formats=format_paths(formats, folder / stem),
     )
+
+
+def check_options(
+    *,
+    model: Model | str | Path | None = None,
+    priors: str | Path = "physical",
+    threshold: float | None = None,
+    formats: Iterable[str] = (),
+) -> None:
+    """Refuse options of :func:`catalogue` that no map could be catalogued with."""
+    check_formats(tuple(formats), counts=True)
+    check_priors(priors)
+    if threshold is not None and not 0 < threshold < 1:
+        raise PssegError(f"--threshold {threshold:g}: want a probability between 0 and 1")
+    if isinstance(model, str | Path):
+        find_model(model)
 
 
 def catalogue(
@@ -159,7 +174,7 @@ def catalogue(
         "physical", "balanced", or a file (:mod:`psseg.priors`).
     threshold : float, optional
         Smallest SOURCE_PROB that is kept. The default is the model's own.
-    formats : iterable of str
+    formats : iterable of str, or str
         Of the catalogue, besides FITS: "votable", "csv", "ecsv", "parquet" (needs pyarrow), "4fgl"
         (counts maps only), and "moc" (needs mocpy): the area that was searched.
     processes : int
@@ -188,20 +203,19 @@ def catalogue(
     Raises
     ------
     PssegError
-        If the map cannot be used, an option does not belong to it or a product exists. Nothing is
-        written then.
+        If the map cannot be used, an option is wrong or does not belong to it, or a product exists.
+        Nothing is written then.
     """
-    formats = tuple(formats)
-    check_formats(formats, counts=True)
+    formats = (formats,) if isinstance(formats, str) else tuple(formats)
+    check_options(model=model, priors=priors, threshold=threshold, formats=formats)
     paths = product_paths(path, output_folder, formats)
     check_writable(paths.all, overwrite=overwrite)
-    check_priors(priors)
     chosen = choose_model(path, model)
     check_formats(formats, counts=is_counts(chosen))
+    check_reading(path, chosen, reading)
     # The processes start while the network is loaded, which takes seconds.
     with fit_workers(processes if is_counts(chosen) else 1) as executor:
         network = chosen if isinstance(chosen, Model) else load_model(chosen.folder)
-        check_reading(path, network, reading)
         how: dict[str, Any] = {"priors": priors, "threshold": threshold, "progress": progress}
         result: CatalogueResult | ImageCatalogue
         if is_counts(network):
@@ -210,7 +224,7 @@ def catalogue(
         else:
             result, writers = _catalogue_image(Path(path), network, paths, how, command, **reading)
     write_together(writers)
-    logger.info("%s: %d sources", path, len(result.table))
+    logger.info("%s: %d source%s", path, len(result.table), "s" * (len(result.table) != 1))
     return Products(paths=paths, result=result)
 
 
@@ -335,9 +349,13 @@ def label(
         If the map cannot be used, an option does not belong to it or the file exists.
     """
     output = Path(output)
+    if output.suffix.lower() not in (".fits", ".fit", ".fts"):
+        raise PssegError(f"{output}: a label map is a FITS file; let its name end in .fits")
+    check_options(model=model)
     check_writable([output], overwrite=overwrite)
-    network = model_for(path, model)
-    check_reading(path, network, reading, labels=True)
+    chosen = choose_model(path, model)
+    check_reading(path, chosen, reading, labels=True)
+    network = chosen if isinstance(chosen, Model) else load_model(chosen.folder)
     job = _label_image if network.survey.kind == "continuum" else _label_counts
     writer = job(Path(path), output.parent, network, progress, command, **reading)
     write_together({output: writer})

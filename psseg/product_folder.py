@@ -15,7 +15,7 @@ from astropy.io import fits
 
 from psseg.catalogue.fits_format import catalogue_hdus
 from psseg.errors import PssegError, PssegWarning
-from psseg.products import sha256_of
+from psseg.products import name_of_ascii, sha256_of
 
 __all__ = ["ProductSet", "find_products"]
 
@@ -148,13 +148,17 @@ def _find_map(header: fits.Header, folder: Path) -> Path | None:
 
 def _places(header: fits.Header, folder: Path) -> Iterator[Path]:
     """Give the paths under which the map may be found."""
-    if header.get("INPATH"):
-        way = Path(str(header["INPATH"]))
+    for way in _written(header, "INPATH"):
         yield from _named(folder / way.parent, way.name)
-    name = Path(str(header.get("INFILE", ""))).name
-    if name:
+    for name in _written(header, "INFILE"):
         for place in (folder, folder.absolute().parent, Path.cwd()):
-            yield from _named(place, name)
+            yield from _named(place, name.name)
+
+
+def _written(header: fits.Header, card: str) -> list[Path]:
+    """Give what a card may mean: a name by `ascii_name`, or as older headers have it."""
+    text = str(header.get(card, ""))
+    return [Path(name) for name in dict.fromkeys((name_of_ascii(text), text)) if name]
 
 
 def _named(folder: Path, name: str) -> list[Path]:

@@ -7,12 +7,16 @@ that a run that is killed leaves no half-written file under a product's name.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import string
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 import numpy as np
 from astropy.io import fits
@@ -23,16 +27,20 @@ from psseg.errors import PssegError
 
 __all__ = [
     "append_image",
+    "ascii_name",
     "check_writable",
     "image_hdu",
     "made_by",
     "map_stem",
+    "name_of_ascii",
     "sha256_of",
     "write_together",
 ]
 
 _STRIP = 256  # rows written at once: a multiple of 4, so that whole words are summed up
 _BLOCK = 2880  # bytes
+_IN_HEADERS = "".join(sign for sign in string.printable if sign.isprintable() and sign != "%")
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _MAP_ENDINGS = (".gz", ".fz", ".bz2", ".fits", ".fit", ".fts")
 
 
@@ -69,6 +77,31 @@ def sha256_of(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def ascii_name(name: str) -> str:
+    """Write a file's name or path as FITS headers can hold it.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    str
+        What is not printable ASCII, and the percent sign, as ``%XX`` of its UTF-8.
+
+    Examples
+    --------
+    >>> ascii_name("../été/crab 1.fits"), name_of_ascii("../%C3%A9t%C3%A9/crab 1.fits")
+    ('../%C3%A9t%C3%A9/crab 1.fits', '../été/crab 1.fits')
+    """
+    return quote(name, safe=_IN_HEADERS, errors="surrogateescape")
+
+
+def name_of_ascii(text: str) -> str:
+    """Give the name or path that :func:`ascii_name` wrote."""
+    return unquote(text, errors="surrogateescape")
+
+
 def made_by() -> dict[str, str]:
     """Give the header cards that say which psseg made a product, and when (UTC).
 
@@ -94,7 +127,8 @@ def check_writable(paths: Iterable[Path], *, overwrite: bool) -> None:
     Raises
     ------
     PssegError
-        If a file exists and `overwrite` is off, or if a file stands where a folder is wanted.
+        If a file exists and `overwrite` is off, or if a file stands where a folder is wanted, or a
+        folder that must not be written to.
     """
     for path in paths:
         if path.is_dir():
@@ -104,6 +138,8 @@ def check_writable(paths: Iterable[Path], *, overwrite: bool) -> None:
         standing = next(parent for parent in path.absolute().parents if parent.exists())
         if not standing.is_dir():
             raise PssegError(f"{standing}: this is a file; name a folder for the products")
+        if not os.access(standing, os.W_OK | os.X_OK):
+            raise PssegError(f"{standing}: psseg may not write there; name another folder")
 
 
 def write_together(writers: Mapping[Path, Callable[[Path], object]]) -> None:
@@ -116,6 +152,13 @@ def write_together(writers: Mapping[Path, Callable[[Path], object]]) -> None:
         destinations lie in one folder, which is made where it is missing. The order counts: the
         last file to appear is the last of the mapping.
 
+    Raises
+    ------
+    PssegError
+        If the folder cannot be made or written to.
+    OSError
+        If a file cannot be written; it is named where the disk is full.
+
     Notes
     -----
     Each file is written under its own name in a hidden folder ``.psseg-…`` in the destination's
@@ -125,13 +168,48 @@ def write_together(writers: Mapping[Path, Callable[[Path], object]]) -> None:
     if not writers:
         return
     folder = next(iter(writers)).absolute().parent
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".psseg-", dir=folder) as hidden:
-        staged = {path: Path(hidden) / path.name for path in writers}
+    with _hidden_folder(folder) as hidden:
+        staged = {path: hidden / path.name for path in writers}
         for path, write in writers.items():
-            write(staged[path])
+            with _naming(path):
+                write(staged[path])
         for path, complete in staged.items():
             os.replace(complete, path)
+
+
+@contextmanager
+def _hidden_folder(folder: Path) -> Iterator[Path]:
+    """Make a hidden folder in one that may be missing; after a failure, leave no empty ones."""
+    missing = [place for place in (folder, *folder.parents) if not place.exists()]
+    try:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            hidden = tempfile.TemporaryDirectory(prefix=".psseg-", dir=folder)
+        except OSError as error:
+            why = f"psseg cannot write there ({error.strerror}); name another folder"
+            raise PssegError(f"{folder}: {why}") from error
+        with hidden:
+            yield Path(hidden.name)
+    except BaseException:
+        with suppress(OSError):
+            for place in missing:
+                place.rmdir()
+        raise
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Name the file that a full disk has no room for, which the libraries that write do not."""
+    try:
+        yield
+    except OSError as error:
+        cause: BaseException | None = error
+        while cause is not None and getattr(cause, "errno", None) not in _DISK_FULL:
+            cause = cause.__cause__ or cause.__context__
+        if cause is None:
+            raise
+        what = "no space left on the disk; free some, or name another folder"
+        raise OSError(errno.ENOSPC, what, str(path)) from error
 
 
 def image_hdu(

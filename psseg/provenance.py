@@ -13,7 +13,7 @@ from pathlib import Path
 from astropy.io import fits
 
 from psseg.network.store import Calibration, Model
-from psseg.products import made_by, sha256_of
+from psseg.products import ascii_name, made_by, sha256_of
 
 __all__ = ["applied_thresholds", "provenance", "tell_limits", "tell_notes"]
 
@@ -23,7 +23,8 @@ logger = logging.getLogger(__name__)
 def tell_notes(path: Path, notes: Sequence[str]) -> None:
     """Tell the log what the reader decided or repaired."""
     for note in notes:
-        logger.info("%s: %s", path, note)
+        named = note.startswith(f"{Path(path).name}: ")
+        logger.info("%s", note if named else f"{path}: {note}")
 
 
 def tell_limits(path: Path, priors: str | Path, thresholds: Mapping[str, float]) -> None:
@@ -42,7 +43,8 @@ def provenance(
     path : str or Path
         The map.
     folder : Path
-        Of the products: INPATH is the way from there to the map, so that both can be moved.
+        Of the products: INPATH is the way from there to the map, so that both can be moved. What
+        is no ASCII stands there, in INFILE and in HISTORY as ``%XX`` of its UTF-8.
     model : Model
         The network.
     notes : sequence of str
@@ -59,11 +61,12 @@ def provenance(
     header["MODEL"] = _ascii(model.name)
     header["MODELSHA"] = model.sha256
     header["SURVEY"] = _ascii(model.survey.name)
-    header["INFILE"] = _ascii(Path(path).name)
-    header["INPATH"] = _ascii(_way(path, folder))
+    header["INFILE"] = ascii_name(Path(path).name)
+    header["INPATH"] = ascii_name(_way(path, folder))
     header["INSHA"] = sha256_of(path)
     for line in (*([command] if command else []), *notes):
-        header["HISTORY"] = _ascii(line)
+        plain = line.isascii() and line.isprintable()
+        header["HISTORY"] = line if plain else ascii_name(line)
     return header
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,8 @@ from contextlib import contextmanager
 __all__ = ["quiet_start", "start_keras"]
 
 STANDARD_ERROR = 2
+LOGGERS = ("tensorflow", "absl")
+"""They advise those who write networks: maps of several shapes need a graph each, for one."""
 
 
 @contextmanager
@@ -33,7 +36,10 @@ def quiet_start() -> Iterator[None]:
 
 
 def start_keras() -> None:
-    """Import Keras, and TensorFlow with it, without a word on standard error."""
+    """Import Keras, and TensorFlow with it, and let them write of errors alone from then on."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with quiet_start():
         import keras  # noqa: F401
+    for name in LOGGERS:
+        logger = logging.getLogger(name)
+        logger.setLevel(max(logger.level, logging.ERROR))

@@ -103,7 +103,16 @@ def store_tiles(
         chunk = partial(_simulate_chunk, survey.text, draw, dict(layout), seed, shape, mix)
         _simulate_to(folder, layout, n_tiles, chunk, workers, progress)
         write_together({record: partial(Path.write_text, data=json.dumps(about), encoding="utf-8")})
-    return {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in layout}
+    return {name: _mapped(folder / f"{name}.npy") for name in layout}
+
+
+def _mapped(path: Path) -> np.ndarray:
+    try:
+        return np.load(path, mmap_mode="r")
+    except (OSError, ValueError, EOFError) as error:
+        raise PssegError(
+            f"{path}: damaged, {error}; delete the folder to simulate the tiles again"
+        ) from None
 
 
 @lru_cache(maxsize=1)

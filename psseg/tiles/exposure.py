@@ -27,6 +27,7 @@ from psseg.tiles.tables import column_energies, column_names, column_values, fin
 __all__ = ["find_healpix", "healpix_of", "read_exposure"]
 
 _INDEX_COLUMNS = ("PIX", "PIXEL", "HPX_INDEX")
+_LEAST_EXPOSURE = 1e6  # cm2 s: that of the LAT in minutes; counts per pixel are fewer
 _LEAST_WEIGHT = 1e-3  # of pixels that have a value, for an interpolation between them
 
 
@@ -189,13 +190,29 @@ def _read(hdus: fits.HDUList, survey: Survey, name: str) -> _ImageExposure | _He
             planes=_sum(planes, weights) * factor, healpix=healpix, covered=covered
         )
     if image is None:
-        raise PssegError(f"{name}: holds neither an image nor a HEALPix map; give an exposure cube")
+        what = "neither an image nor a HEALPix map"
+        if find_table(hdus, "EVENTS") is not None:
+            what = "a photon list"
+        raise PssegError(f"{name}: holds {what}; give an exposure cube (gtexpcube2)")
+    _refuse_counts(hdus, image, name)
     wcs = celestial_wcs(image.header, name=name)
     n_planes = image.header["NAXIS3"] if image.header["NAXIS"] > 2 else 1
     weights, covered = _band_weights(hdus, image.header, n_planes, survey, name)
     all_planes = image_planes(image, bins=np.arange(n_planes))
     factor = _unit_factor(image.header.get("BUNIT"), name)
     return _ImageExposure(planes=_sum(all_planes, weights) * factor, wcs=wcs, covered=covered)
+
+
+def _refuse_counts(hdus: fits.HDUList, image: fits.PrimaryHDU, name: str) -> None:
+    """Refuse a counts cube: whole numbers, far fewer than an exposure has cm2 s."""
+    if find_table(hdus, "EBOUNDS") is None or image.header.get("BUNIT"):
+        return
+    (plane,) = image_planes(image, bins=np.array([0]))
+    values = plane[np.isfinite(plane)]
+    if np.all(values < _LEAST_EXPOSURE) and np.all(values == np.rint(values)):
+        raise PssegError(
+            f"{name}: is a counts cube, not an exposure; give an exposure cube (gtexpcube2)"
+        )
 
 
 def _band_weights(

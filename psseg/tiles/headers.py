@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import re
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
@@ -42,6 +43,7 @@ DAMAGED = (KeyError, AttributeError, TypeError, ValueError)
 """What astropy raises where a header lacks cards or does not fit its data."""
 
 _CHUNK = 1 << 22  # bytes
+_CELESTIAL = re.compile(r"RA|DEC|.LON|.LAT|..L[NT]-")  # FITS standard 4.0, table 22
 
 
 @contextmanager
@@ -96,9 +98,9 @@ def telescope(hdus: fits.HDUList) -> str:
 
 
 def find_image(hdus: fits.HDUList) -> fits.PrimaryHDU | None:
-    """Give the first image of at least two axes, or None."""
-    images = (hdu for hdu in hdus if hdu.is_image and hdu.header.get("NAXIS", 0) >= 2)
-    return next(images, None)
+    """Give the first image on the sky, else the first one of at least two axes, or None."""
+    images = [hdu for hdu in hdus if hdu.is_image and hdu.header.get("NAXIS", 0) >= 2]
+    return next(filter(_is_on_sky, images), next(iter(images), None))
 
 
 def celestial_wcs(header: fits.Header, *, name: str) -> WCS:
@@ -163,6 +165,12 @@ def image_planes(image: fits.PrimaryHDU, *, bins: NDArray) -> Iterator[NDArray[n
         yield np.asarray(image.section[index], dtype=np.float64)
 
 
+def _is_on_sky(image: fits.PrimaryHDU) -> bool:
+    """Tell whether the first two axes say that they are of the sky."""
+    axes = [str(image.header.get(card, "")).upper() for card in ("CTYPE1", "CTYPE2")]
+    return all(_CELESTIAL.match(axis) for axis in axes)
+
+
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Silence what astropy repairs in headers, and the truncation that is checked here."""
@@ -175,13 +183,17 @@ def _quiet() -> Iterator[None]:
 
 def _opener(path: Path) -> _Opener:
     """Give the function that opens this file for reading its bytes, judging by its first ones."""
+    if path.is_dir():
+        raise PssegError(f"{path}: is a folder; give its files")
+    if path.exists() and not path.is_file():
+        raise PssegError(f"{path}: is a pipe or a device, which psseg does not read; give a file")
     try:
         with path.open("rb") as file:
             start = file.read(6)
     except FileNotFoundError:
-        raise PssegError(f"{path.name}: no such file: {path}") from None
+        raise PssegError(f"{path}: no such file") from None
     except OSError as error:
-        raise PssegError(f"{path.name}: cannot be opened: {one_line(error)}") from error
+        raise PssegError(f"{path}: cannot be opened: {error.strerror}") from error
     for magic, opener in _OPENERS.items():
         if start.startswith(magic):
             return opener

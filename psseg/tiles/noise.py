@@ -144,15 +144,20 @@ def measure_planes(
     Raises
     ------
     PssegError
-        If `sources` has not the image's shape.
+        If `sources` has not the image's shape, or the reference plane has no noise.
     """
     if sources is not None and sources.shape != image.shape:
         raise PssegError(f"sources: want the image's shape {image.shape}, got {sources.shape}")
     widths = [beam.width(image.pixel_scale) for beam in image.beams]
-    return tuple(
+    meshes = tuple(
         measure_noise(plane, fwhm, sources=sources, signed=stokes == "V")
         for plane, fwhm, stokes in zip(image.planes, widths, image.stokes, strict=True)
     )
+    if sources is None and np.isnan(meshes[0].rms).all() and not np.isnan(image.planes[0]).all():
+        raise PssegError(
+            f"{image.name}: no noise to measure in it: its pixels are blank or nearly all alike"
+        )
+    return meshes
 
 
 def noise_maps(

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from psseg.errors import PssegError
 
-__all__ = ["PlaneHeader", "has_radio_axis", "read_planes"]
+__all__ = ["PlaneHeader", "has_radio_axis", "is_radio", "read_planes"]
 
 _STOKES = {1: "I", 2: "Q", 3: "U", 4: "V", -1: "RR", -2: "LL", -3: "RL", -4: "LR"} | {
     -5: "XX",
@@ -70,6 +70,12 @@ class _Axis:
 def has_radio_axis(header: fits.Header) -> bool:
     """Tell whether an image has a Stokes or a frequency axis, of whatever length."""
     return any(axis.is_stokes or axis.type.startswith("FREQ") for axis in _axes(header))
+
+
+def is_radio(frequency: ArrayLike) -> NDArray[np.bool_]:
+    """Tell which frequencies, Hz, are those of radio images; not-a-number is not."""
+    low, high = _RADIO_WINDOW
+    return (np.asarray(frequency) >= low) & (np.asarray(frequency) <= high)
 
 
 def read_planes(header: fits.Header, *, name: str, notes: list[str]) -> list[PlaneHeader]:
@@ -170,8 +176,8 @@ def _frequencies(
     """Give the frequency of every channel, Hz; NaN where it cannot be."""
     keyword = _frequency_keyword(header)
     values = np.array([keyword]) if axis is None else _along(header, axis)
-    sound = _is_radio(values)
-    if len(values) == 1 and not sound[0] and _is_radio(keyword):
+    sound = is_radio(values)
+    if len(values) == 1 and not sound[0] and is_radio(keyword):
         notes.append(
             f"{name}: its frequency axis says {values[0]:g} Hz, that of no radio image; "
             f"{keyword:g} Hz is taken from a keyword"
@@ -197,10 +203,4 @@ def _along(header: fits.Header, axis: _Axis) -> NDArray[np.float64]:
 def _frequency_keyword(header: fits.Header) -> float:
     """Give the first keyword that is a radio frequency, else the first; NaN without any."""
     found = [float(header[card]) for card in _FREQUENCY_CARDS if card in header]
-    return next(filter(_is_radio, found), (found or [np.nan])[0])
-
-
-def _is_radio(frequency: ArrayLike) -> NDArray[np.bool_]:
-    """Tell which frequencies, Hz, are those of radio images; not-a-number is not."""
-    low, high = _RADIO_WINDOW
-    return (np.asarray(frequency) >= low) & (np.asarray(frequency) <= high)
+    return next(filter(is_radio, found), (found or [np.nan])[0])

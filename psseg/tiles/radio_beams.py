@@ -17,7 +17,10 @@ from psseg.errors import PssegWarning
 from psseg.tiles.beam import Beam, angle_towards_north, north_angle
 from psseg.tiles.radio_axes import PlaneHeader
 
-__all__ = ["read_beams"]
+__all__ = ["IGNORED", "read_beams", "unusable"]
+
+IGNORED = ", and is ignored"
+"""How a note on a beam ends that cannot be that of the image."""
 
 _Axes = tuple[float, float, float]
 """Major and minor axis, deg, and the angle as the header gives it, deg; NaN where it does not."""
@@ -78,12 +81,43 @@ def read_beams(
     single = _from_cards(header) or _from_history(header, name, notes)
     found = [table.get(place, single) for place in _places(table, planes)]
     turn = _turn(wcs, shape)
-    widest = max(shape) * np.sqrt(proj_plane_pixel_area(wcs))
+    pixel = float(np.sqrt(proj_plane_pixel_area(wcs)))
     beams: dict[_Axes | None, Beam | None] = {None: None}
     for axes in found:
         if axes is not None and axes not in beams:
-            beams[axes] = _beam(axes, turn, widest, name, notes)
+            beams[axes] = _beam(axes, turn, pixel, shape, name, notes)
     return [beams[axes] for axes in found]
+
+
+def unusable(major: float, minor: float, *, pixel: float, shape: tuple[int, int]) -> str:
+    """Say what is wrong with a beam that cannot be that of an image.
+
+    Parameters
+    ----------
+    major, minor : float
+        Full widths at half maximum, deg.
+    pixel : float
+        Side of a pixel, deg.
+    shape : tuple of int
+        Rows and columns of the image.
+
+    Returns
+    -------
+    str
+        Empty where nothing is wrong.
+
+    Examples
+    --------
+    >>> unusable(2e-5, 1e-5, pixel=5e-4, shape=(300, 300))
+    '0.072 x 0.036 arcsec, is 50 times smaller than a pixel (1.8 arcsec)'
+    """
+    size = " x ".join(dict.fromkeys(f"{3600 * width:.6g}" for width in (major, minor)))
+    if major > max(shape) * pixel:
+        return f"{size} arcsec, is larger than the image"
+    if minor < pixel:
+        times = f"{round(pixel / minor, 1):g} times"
+        return f"{size} arcsec, is {times} smaller than a pixel ({3600 * pixel:.4g} arcsec)"
+    return ""
 
 
 def _usable(axes: Sequence[float]) -> _Axes | None:
@@ -146,11 +180,14 @@ def _places(
     return [(channel, polarisation) for channel, polarisation in places.tolist()]
 
 
-def _beam(axes: _Axes, turn: float, widest: float, name: str, notes: list[str]) -> Beam | None:
+def _beam(
+    axes: _Axes, turn: float, pixel: float, shape: tuple[int, int], name: str, notes: list[str]
+) -> Beam | None:
     """Make a beam of what a header says, with a line on what is wrong with it."""
     major, minor, angle = axes
-    if major > widest:
-        notes.append(f"{name}: its beam of {major:g} deg is larger than the image, and ignored")
+    widths = sorted((major, minor if np.isfinite(minor) else major))
+    if fault := unusable(widths[1], widths[0], pixel=pixel, shape=shape):
+        notes.append(f"{name}: its beam, {fault}{IGNORED}")
         return None
     if not np.isfinite(minor):
         notes.append(f"{name}: no BMIN: the beam is taken as a circle")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,19 +10,26 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from psseg.errors import PssegError
+from psseg.errors import PssegError, PssegWarning
 from psseg.products import map_stem
 from psseg.tiles.beam import Beam, common_beam
 from psseg.tiles.headers import find_image, open_fits
-from psseg.tiles.radio_axes import has_radio_axis
-from psseg.tiles.radio_headers import beam_unit, clean_header, read_image_header
+from psseg.tiles.radio_axes import has_radio_axis, is_radio
+from psseg.tiles.radio_beams import IGNORED, unusable
+from psseg.tiles.radio_headers import ImageHeader, beam_unit, clean_header, read_image_header
 from psseg.tiles.radio_image import RadioImage
 from psseg.tiles.radio_plan import Plan, plan_planes
-from psseg.tiles.radio_planes import Grid, Layer, fill_plane, same_grid
+from psseg.tiles.radio_planes import (
+    Grid,
+    Layer,
+    fill_plane,
+    layer_range,
+    same_grid,
+)
 
 __all__ = ["looks_like_radio", "read_radio_image"]
 
-_CHANGED = 0.01  # relative difference of a given frequency that is worth a note
+_CHANGED = 0.01  # relative difference of a given frequency that is worth a warning
 
 
 def looks_like_radio(path: str | Path) -> bool:
@@ -82,14 +90,15 @@ def read_radio_image(
     Raises
     ------
     PssegError
-        If a file is no whole FITS image in Jy/beam with a celestial WCS; if a beam is missing; if
-        there is no Stokes I, or twice the same plane; if grids differ and `reproject` is False; if
-        all of the reference plane is blank, or another lies outside it.
+        If a file is no whole FITS image in Jy/beam with a celestial WCS; if a beam is missing,
+        larger than the image or smaller than a pixel; if the frequency given is none of radio
+        images; if there is no Stokes I, or twice the same plane; if grids differ and `reproject`
+        is False; if all of the reference plane is blank or zero, or another lies outside it.
 
     Warns
     -----
     PssegWarning
-        If a beam has no position angle.
+        If a beam has no position angle, or the frequency given replaces another one.
 
     Notes
     -----
@@ -105,6 +114,8 @@ def read_radio_image(
     files = list(dict.fromkeys(Path(path) for path in paths))
     if not files:
         raise PssegError("no radio image given: want one FITS file at least")
+    if frequency is not None and not is_radio(frequency):
+        raise PssegError(f"--frequency {frequency:g}: want Hz, such as 1.4e9")
     layers = [layer for path in files for layer in _read_layers(path)]
     notes = list(dict.fromkeys(note for layer in layers for note in layer.header.notes))
     layers = _with_frequency(_with_beam(layers, beam, notes), frequency, notes)
@@ -165,13 +176,13 @@ def _with_frequency(layers: list[Layer], frequency: float | None, notes: list[st
     """Give the user's frequency to layers that have none, and to a single plane of Stokes I."""
     if frequency is None:
         return layers
-    if not (np.isfinite(frequency) and frequency > 0):
-        raise PssegError(f"frequency: want a positive number of Hz, got {frequency:g}")
     intensity = [layer for layer in layers if layer.stokes == "I"]
     single = len(intensity) == 1
     if single and abs(intensity[0].frequency / frequency - 1) > _CHANGED:
         name, old = intensity[0].header.name, intensity[0].frequency
-        notes.append(f"{name}: the frequency that was given replaces the header's {old:g} Hz")
+        note = f"{name}: the frequency given, {frequency:g} Hz, replaces the header's {old:g} Hz"
+        warnings.warn(note, PssegWarning, stacklevel=3)
+        notes.append(note)
     return [
         replace(layer, frequency=frequency) if single or np.isnan(layer.frequency) else layer
         for layer in layers
@@ -200,13 +211,11 @@ def _wanted_beam(layers: Sequence[Layer], notes: list[str]) -> Beam:
     beams = []
     for layer in layers:
         if layer.beam is None:
+            raise PssegError(_no_beam(layer.header))
+        widths, grid = (layer.beam.major, layer.beam.minor), layer.grid
+        if fault := unusable(*widths, pixel=grid.pixel_scale, shape=grid.shape):
             raise PssegError(
-                f"{layer.header.name}: no beam in its header (BMAJ, BMIN, BPA); give --beam"
-            )
-        widest = max(layer.grid.shape) * layer.grid.pixel_scale
-        if layer.beam.major > widest:
-            raise PssegError(
-                f"{layer.header.name}: a beam of {layer.beam.major:g} deg is larger than the image"
+                f"{layer.header.name}: the beam given, {fault}; want arcsec, as in --beam 15,12,80"
             )
         beams.append(layer.beam)
     if all(beams[0].resembles(beam) for beam in beams):
@@ -222,12 +231,27 @@ def _wanted_beam(layers: Sequence[Layer], notes: list[str]) -> Beam:
     return wanted
 
 
+def _no_beam(header: ImageHeader) -> str:
+    """Say that a file has no beam, or none that can be used."""
+    for note in header.notes:
+        if note.endswith(IGNORED):
+            return f"{note.removesuffix(IGNORED)}: correct it (BMAJ, BMIN) or give --beam"
+    return f"{header.name}: no beam in its header (BMAJ, BMIN, BPA); give --beam"
+
+
 def _fill(plans: Sequence[Plan], grid: Grid, beam: Beam) -> NDArray[np.float32]:
     """Read every plane; refuse those that are blank."""
     planes = np.empty((len(plans), *grid.shape), dtype=np.float32)
     for number, plan in enumerate(plans):
         fill_plane(planes[number], plan.layers, plan.weights, grid=grid, beam=beam)
         if np.isnan(planes[number]).all():
-            name = plan.layers[0].header.name
-            raise PssegError(f"{name}: every pixel is blank (or lies outside the first image)")
+            raise PssegError(f"{plan.layers[0].header.name}: {_nothing(plan)}")
     return planes
+
+
+def _nothing(plan: Plan) -> str:
+    """Say why a plane shows nothing."""
+    in_file = layer_range(plan.layers[0])
+    if np.isnan(in_file[0]):
+        return "every pixel is blank"
+    return "every pixel is 0" if in_file == (0, 0) else "it lies outside the first image"

@@ -28,6 +28,7 @@ __all__ = [
     "Pixels",
     "fill_plane",
     "is_blank",
+    "layer_range",
     "layer_rms",
     "read_blocks",
     "same_grid",
@@ -199,6 +200,15 @@ def is_blank(layer: Layer) -> bool:
     """Tell whether all of a layer is blank or zero; mostly its first rows tell."""
     with layer.open() as pixels:
         return not any(np.nan_to_num(pixels.raw(r)).any() for r in _strips(layer.header.shape[0]))
+
+
+def layer_range(layer: Layer) -> tuple[float, float]:
+    """Give the lowest and highest value of a layer as it is in its file; NaN where all is blank."""
+    with layer.open() as pixels:
+        strips = (pixels.raw(rows) for rows in _strips(layer.header.shape[0]))
+        ends = [[end.reduce(values, axis=None) for end in (np.fmin, np.fmax)] for values in strips]
+    lowest, highest = zip(*ends, strict=True)
+    return float(np.fmin.reduce(lowest)), float(np.fmax.reduce(highest))
 
 
 def layer_rms(layer: Layer) -> float:

@@ -23,7 +23,11 @@ from psseg.tiles.radio_files import looks_like_radio
 from psseg.tiles.tables import find_table
 from psseg.tiles.tile import Tile
 
-__all__ = ["read_exposure", "read_map", "recognise_survey"]
+__all__ = ["known_telescopes", "read_exposure", "read_map", "recognise_survey"]
+
+FEWEST_PIXELS = 16
+"""Side of the smallest field that may be asked for: the square that the network's deepest layer
+takes for one pixel."""
 
 
 def read_map(
@@ -49,8 +53,8 @@ def read_map(
         Middle of the field to read, in any frame. The default is the middle of the map or of the
         selection of the photons.
     width : float, optional
-        Side of that field, deg. The default is all there is. Across the seam of a map of the whole
-        sky it is whole; what lies beyond a map is missing, with a note.
+        Side of that field, deg, 16 pixels at least. The default is all there is. Across the seam
+        of a map of the whole sky it is whole; what lies beyond a map is missing, with a note.
 
     Returns
     -------
@@ -62,7 +66,7 @@ def read_map(
     PssegError
         If the file cannot be used: it is missing, no FITS, truncated, has no celestial WCS or no
         energies, is too coarse in pixels or energy bins, holds no counts, or the exposure does not
-        cover it. The message names the file and says what to do.
+        cover it; or `center` or `width` are none. The message names the file and says what to do.
 
     Warns
     -----
@@ -75,6 +79,10 @@ def read_map(
     >>> read_map("crab_ccube.fits.gz", load_survey("fermi-lat"))  # doctest: +SKIP
     """
     name = Path(path).name
+    if width is not None:
+        _check_width(width, survey, name)
+    if center is not None and not (isinstance(center, SkyCoord) and center.isscalar):
+        raise PssegError(f"{name}: want one SkyCoord as the center of the field, got {center!r}")
     with open_fits(path) as hdus:
         tile = _read_counts(hdus, survey, name=name, center=center, width=width)
     if exposure is None:
@@ -83,6 +91,12 @@ def read_map(
     values = read_exposure(exposure, tile.wcs, tile.shape, survey, mask=mask, bands=bands)
     values[~bands] = 0
     return replace(tile, exposure=values)
+
+
+def known_telescopes() -> frozenset[str]:
+    """Give the values of TELESCOP that counts of psseg's surveys have, upper case."""
+    surveys = [load_survey(name) for name in list_surveys()]
+    return frozenset(name for s in surveys if s.kind == "counts" for name in s.telescopes)
 
 
 def recognise_survey(path: str | Path) -> str | None:
@@ -115,6 +129,18 @@ def recognise_survey(path: str | Path) -> str | None:
         return next((s.name for s in surveys if s.kind == "continuum"), None)
     with open_fits(path):  # refuses a file cut short, whose end would say what it is
         return None
+
+
+def _check_width(width: float, survey: Survey, name: str) -> None:
+    """Refuse fields that are none, or too small to find anything in."""
+    if not (width > 0 and np.isfinite(width)):
+        raise PssegError(f"{name}: want a positive width of the field, got {width:g} deg")
+    pixels = round(width / survey.pixel_scale)
+    if pixels < FEWEST_PIXELS:
+        raise PssegError(
+            f"{name}: --width {width:g}: a field of {max(pixels, 1)} pixel{'s' * (pixels > 1)}; "
+            f"want {FEWEST_PIXELS * survey.pixel_scale:g} deg ({FEWEST_PIXELS} pixels) at least"
+        )
 
 
 def _read_counts(

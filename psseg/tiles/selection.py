@@ -24,6 +24,7 @@ from scipy.spatial import KDTree
 from psseg.errors import PssegWarning
 from psseg.survey.survey import Survey
 from psseg.tiles.grid import rows_of_pixels
+from psseg.tiles.lat_events import event_doubts, event_remarks
 
 __all__ = [
     "Region",
@@ -37,22 +38,14 @@ __all__ = [
 _FRAMES = {("RA", "DEC"): "fk5", ("L", "B"): "galactic", ("GLON", "GLAT"): "galactic"}
 _GEV = {"KEV": 1e-6, "MEV": 1e-3, "GEV": 1.0, "TEV": 1e3}
 _SHAPE = re.compile(r"(?P<shape>[a-z]+)\s*\((?P<values>[^()]*)\)", re.IGNORECASE)
-_EVENTS = re.compile(r"BIT_MASK\(\s*EVENT_(?P<what>CLASS|TYPE)\s*,\s*(?P<mask>\d+)[^()]*\)", re.I)
+_EVENTS = re.compile(
+    r"BIT_MASK\(\s*EVENT_(?P<what>CLASS|TYPE)\s*,\s*(?P<mask>\d+)\s*,?(?P<release>[^()]*)\)", re.I
+)
 _WHOLE_SKY = 179.9  # deg; a wider circle is no cut: archive files carry CIRCLE(0,0,180)
 
 IN_DISC = 20
 """Photons expected in the disc that must be empty for its sky to count as not covered: in the
 sparsest part of the map, chance empties one such disc in 5e8."""
-
-LAT = frozenset({"GLAST", "FERMI"})
-"""Telescopes whose selections name event class, event type and zenith angle."""
-
-ALL_TYPES = (3, 60, 960)
-"""Masks of event types that hold all photons: FRONT and BACK; PSF0 to PSF3; EDISP0 to EDISP3
-(the parameter evtype of the Fermitools' gtselect)."""
-
-WIDEST_ZENITH = 105.0
-"""Deg; beyond, the Earth's limb shines in: the cut of 3FHL (Ajello et al. 2017, ApJS 232, 18)."""
 
 FEWEST_PHOTONS = 100  # fewer do not tell which sky was covered
 SPARSEST = 0.98  # part of the covered area that is at least as dense as the disc assumes
@@ -112,6 +105,8 @@ class Selection:
         Masks of the LAT's event classes and types; a photon was kept if it fits all of them.
     zenith : float
         Largest angle from the zenith, deg; infinite where it was not cut.
+    release : str
+        Of the LAT's photons, such as "P8R3"; empty where the header does not say.
     """
 
     energy: tuple[float, float] = (0.0, np.inf)
@@ -120,6 +115,7 @@ class Selection:
     event_classes: tuple[int, ...] = ()
     event_types: tuple[int, ...] = ()
     zenith: float = np.inf
+    release: str = ""
 
 
 def read_selection(header: fits.Header) -> Selection:
@@ -141,6 +137,7 @@ def read_selection(header: fits.Header) -> Selection:
     (10.0, 2000.0)
     """
     lowest, highest, zenith = 0.0, np.inf, np.inf
+    release = str(header.get("PASS_VER", ""))
     regions: list[tuple[Region, ...]] = []
     unknown: list[str] = []
     events: dict[str, list[int]] = {"CLASS": [], "TYPE": []}
@@ -152,6 +149,7 @@ def read_selection(header: fits.Header) -> Selection:
             zenith = min(zenith, _range(value)[1])
         elif match := _EVENTS.fullmatch(kind):
             events[match["what"].upper()].append(int(match["mask"]))
+            release = release or match["release"]
         elif kind.startswith("POS"):
             shapes = _regions(kind, value)
             if not shapes:
@@ -165,6 +163,7 @@ def read_selection(header: fits.Header) -> Selection:
         event_classes=tuple(events["CLASS"]),
         event_types=tuple(events["TYPE"]),
         zenith=zenith,
+        release=release.strip().upper(),
     )
 
 
@@ -182,7 +181,8 @@ def warn_of_selection(selection: Selection, survey: Survey, *, name: str) -> tup
     Returns
     -------
     tuple of str
-        One note each: of position cuts, of class and type of the photons, of the zenith angle.
+        One note each: of position cuts, of class, type and release of the photons, of the zenith
+        angle. There is no warning of P8R2, which is much the same as P8R3.
 
     Notes
     -----
@@ -192,7 +192,7 @@ def warn_of_selection(selection: Selection, survey: Survey, *, name: str) -> tup
     notes = tuple(_doubts(selection, survey))
     for note in notes:
         warnings.warn(f"{name}: {note}", PssegWarning, stacklevel=3)
-    return notes
+    return (*notes, *event_remarks(selection, survey))
 
 
 def outside(
@@ -277,38 +277,7 @@ def covered_by_photons(
 def _doubts(selection: Selection, survey: Survey) -> Iterator[str]:
     if selection.unknown:
         yield f"position cut not understood and ignored: {'; '.join(selection.unknown)}"
-    if not LAT.intersection(survey.telescopes):
-        return
-    classes, types = _strange_events(selection, survey)
-    if classes or types:
-        found = [
-            f"event {what} {mask}"
-            for what, masks in (("class", classes), ("type", types))
-            for mask in masks
-        ]
-        yield (
-            f"photons of {' and '.join(found)}; {survey.name} is for event class "
-            f"{survey.event_class}, event type {survey.event_type}: others have another PSF or "
-            "background than its network knows"
-        )
-    if (selection.event_classes or selection.event_types) and selection.zenith > WIDEST_ZENITH:
-        cut = "no cut in zenith angle"
-        if np.isfinite(selection.zenith):
-            cut = f"zenith angles up to {selection.zenith:g} deg"
-        yield f"{cut}: the Earth's limb is among the photons; select zmax=90 with gtselect"
-
-
-def _strange_events(selection: Selection, survey: Survey) -> tuple[list[int], list[int]]:
-    """List the masks of event class and event type that are not the survey's."""
-    classes = [mask for mask in selection.event_classes if mask != survey.event_class]
-    types = [mask for mask in selection.event_types if mask != survey.event_type]
-    if _holds_all(survey.event_type):
-        types = [mask for mask in types if not _holds_all(mask)]
-    return classes, types
-
-
-def _holds_all(event_type: int) -> bool:
-    return any(event_type & every == every for every in ALL_TYPES)
+    yield from event_doubts(selection, survey)
 
 
 def _disc_radius(pixels: NDArray[np.int_]) -> float:
