@@ -33,6 +33,7 @@ from psseg.network.store import Calibration, Model
 from psseg.priors import class_priors
 from psseg.survey.survey import Survey, counts_survey
 from psseg.tiles.tile import Tile
+from psseg.tiles.training_range import exposure_outside
 
 if TYPE_CHECKING:
     from psseg.network.labelling import LabelMap
@@ -120,7 +121,7 @@ def catalogue_tile(
     likeness = counts_likeness(
         tile, label_map, source_light(tile, label_map.background, measured, survey)
     )
-    unlike = _check_likeness(tile.name, likeness, model, strict=strict)
+    unlike = _check_likeness(tile, likeness, model, strict=strict)
     if not keep_candidates:
         keep = measured["SOURCE_PROB"] >= _limits(measured, model.calibration, threshold)
         segments, measured = segments.kept(segments.labels[keep]), measured[keep]
@@ -195,16 +196,19 @@ def _class_likelihoods(
     )
 
 
-def _check_likeness(name: str, likeness: CountsLikeness, model: Model, *, strict: bool) -> bool:
+def _check_likeness(tile: Tile, likeness: CountsLikeness, model: Model, *, strict: bool) -> bool:
     """Tell whether a map is unlike the training skies: warn, or refuse it, also if not known."""
     calibration = model.calibration
-    unlike = likeness.unlike(
-        calibration.residual_limit, calibration.image_range, model.survey.band_names
-    )
+    unlike = [
+        *exposure_outside(tile, counts_survey(model.survey)),
+        *likeness.unlike(
+            calibration.residual_limit, calibration.image_range, model.survey.band_names
+        ),
+    ]
     if unlike:
-        tell_unlike(name, model.name, ", ".join(unlike), strict=strict)
+        tell_unlike(tile.name, model.name, ", ".join(unlike), strict=strict)
     elif calibration.residual_limit and not likeness.is_known:
-        tell_unchecked(name, model.name, strict=strict)
+        tell_unchecked(tile.name, model.name, strict=strict)
     return bool(unlike)
 
 

@@ -62,6 +62,15 @@ def test_a_map_unlike_the_training_skies_is_flagged_or_refused(truth_teller, sky
         catalogue_tile(sky.tile, model, strict=True)
 
 
+def test_an_exposure_that_no_simulated_sky_has_is_flagged_or_refused(truth_teller, sky):
+    tile = replace(sky.tile, exposure=sky.tile.exposure * 1e6)
+    with pytest.warns(PssegWarning, match=r"exposure of .* years \(training: 0\.81 to 27\.8\)"):
+        table = catalogue_tile(tile, truth_teller).table
+    assert np.all(table["Flags"] & int(Flag.UNLIKE_TRAINING))
+    with pytest.raises(PssegError, match="leave --strict out"):
+        catalogue_tile(tile, truth_teller, strict=True)
+
+
 def test_a_map_that_cannot_be_checked_is_warned_of_or_refused(truth_teller, sky):
     mask = np.ones(sky.tile.shape, bool)
     mask[:12, :12] = False

@@ -26,6 +26,7 @@ _Axes = tuple[float, float, float]
 """Major and minor axis, deg, and the angle as the header gives it, deg; NaN where it does not."""
 
 _CARDS = (("BMAJ", "BMIN", "BPA"), ("CLEANBMJ", "CLEANBMN", "CLEANBPA"))
+_NARROWEST = 0.9  # pixels; the narrowest of well-known surveys has 2.3
 _NUMBER = r"\s*=?\s*([-+]?[\d.]+(?:[ED][-+]?\d+)?)"
 _HISTORY = re.compile(rf"BMAJ{_NUMBER}\s+BMIN{_NUMBER}(?:\s+BPA{_NUMBER})?", re.IGNORECASE)
 _ZENITHAL = ("SIN", "TAN", "ARC", "STG", "ZEA", "NCP")
@@ -114,7 +115,7 @@ def unusable(major: float, minor: float, *, pixel: float, shape: tuple[int, int]
     size = " x ".join(dict.fromkeys(f"{3600 * width:.6g}" for width in (major, minor)))
     if major > max(shape) * pixel:
         return f"{size} arcsec, is larger than the image"
-    if minor < pixel:
+    if minor < _NARROWEST * pixel:
         times = f"{round(pixel / minor, 1):g} times"
         return f"{size} arcsec, is {times} smaller than a pixel ({3600 * pixel:.4g} arcsec)"
     return ""

@@ -207,6 +207,11 @@ def test_a_given_beam_that_cannot_be_the_images_is_refused(write, width, message
         read_radio_image([write("field")], beam=beam)
 
 
+def test_a_beam_of_a_pixel_is_taken(write):
+    beam = Beam(major=2 * ARCSEC, minor=2 * ARCSEC, angle=0)
+    assert read_radio_image([write("field")], beam=beam).beams == (beam,)
+
+
 @pytest.mark.parametrize(("width", "fault"), [(3600, "larger than the im"), (0.04, "50 times sm")])
 def test_a_beam_in_the_header_that_cannot_be_is_told(write, width, fault):
     path = write("field", beam=Beam(major=width * ARCSEC, minor=width * ARCSEC, angle=0))
