@@ -35,7 +35,7 @@ class Recorder:
         assert result.exit_code == 1, result.output
         assert result.stderr == "psseg: error: recorded\n"
         ((given, named),) = self.calls
-        assert named.pop("command", "psseg ").startswith("psseg ")
+        assert named.pop("command", "psseg ").startswith("psseg")
         return given, named
 
 
