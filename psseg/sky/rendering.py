@@ -35,8 +35,8 @@ __all__ = [
 HALF = 12
 """Half-width of a stamp, pixels: ±1.25° holds 98 % of the light above 10 GeV."""
 
-PHASES = 8
-"""Sub-pixel positions per axis; the position is then within 1/16 pixel."""
+PHASES = 9
+"""Sub-pixel positions per axis, the middle among them; a position is within 1/18 pixel of one."""
 
 NARROW = 4.0
 """68 % containment, pixels, below which a band's PSF gets stamps. Laying a source down on four

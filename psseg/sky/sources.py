@@ -29,7 +29,12 @@ PLANE_CROWD = (0.3, 6.0)
 """Range of its density at b = 0, per deg²: 4FGL-DR4 and what it leaves unresolved hold up to four
 above the threshold there in the inner Galaxy."""
 
+FAINTEST = 0.62
+"""Over the flux at which it is just detectable, that of the faintest source of a training tile
+drawn by class: its expected TS is about 5, where labels begin."""
+
 __all__ = [
+    "FAINTEST",
     "REFERENCE_FLUX",
     "SourceList",
     "draw_balanced",
@@ -227,8 +232,8 @@ def draw_balanced(
     """Draw the sources of a training tile: each class as often, at every latitude and flux.
 
     Sources too faint to be found are drawn as they are on the sky: they are the confusion
-    background. Above half the `threshold` the three classes are equally frequent, a population
-    within its class in proportion to the square root of its number, and fluxes follow
+    background. Above `FAINTEST` times the threshold the three classes are equally frequent, a
+    population within its class in proportion to the square root of its number, and fluxes follow
     dN/dS ∝ S^-1.7 up to a thousand times the threshold. On half the tiles that the Galactic plane
     crosses, a crowd hugs it.
 
@@ -246,12 +251,12 @@ def draw_balanced(
     -------
     SourceList
     """
-    faint = draw_physical(survey, geometry, rng, below=threshold / 2)
+    faint = draw_physical(survey, geometry, rng, below=FAINTEST * threshold)
     per_100_deg2 = np.exp(rng.uniform(*np.log(density)))
     n = rng.poisson(per_100_deg2 * geometry.padded_area * (180 / np.pi) ** 2 / 100)
     x, y = np.hstack([geometry.draw_padded_positions(n, rng), _draw_plane_crowd(geometry, rng)])
     n = len(x)
-    flux = _power_law(rng, n, threshold / 2, threshold * 1000, slope=1.7)
+    flux = _power_law(rng, n, FAINTEST * threshold, threshold * 1000, slope=1.7)
     index = _draw_populations(survey, n, rng)
     parts = [faint]
     for number in np.unique(index):

@@ -9,10 +9,13 @@ from psseg.sky.sources import SourceList
 from psseg.survey.classes import IGNORED, SourceClass
 from psseg.survey.survey import Survey
 
-__all__ = ["asimov_ts", "draw_class_map"]
+__all__ = ["asimov_ts", "detection_flux", "draw_class_map"]
 
 HOPELESS_TS = 2.5
 """Sources whose TS without neighbours is below this are not looked at more closely."""
+
+DETECTED_INDEX = 2.2
+"""Photon index of the point source whose detection flux is asked for."""
 
 
 def asimov_ts(
@@ -43,11 +46,12 @@ def asimov_ts(
     Returns
     -------
     numpy.ndarray, shape (n_sources,)
-        0 for sources that are hopeless or too near the padded tile's border.
+        0 for sources that are hopeless, and for points within 1.2° of the padded tile's border. Of
+        extended ones nearer to it only the light on the padded tile counts.
     """
     ts = np.zeros(len(sources))
     tables = psf_tables(survey)
-    near = _away_from_border(sources, expected.shape[1:])
+    near = _looked_at(sources, expected.shape[1:])
     row, column = _nearest_pixel(sources, near)
     counts = sources.band_flux[near].T * exposure[:, row, column] * present[:, None]
     hopeful = _quick_ts(tables, counts, background[:, row, column]) > HOPELESS_TS
@@ -65,15 +69,48 @@ def _nearest_pixel(sources: SourceList, index: np.ndarray | slice) -> tuple[np.n
     return np.rint(sources.y[index]).astype(int), np.rint(sources.x[index]).astype(int)
 
 
-def _away_from_border(sources: SourceList, shape: tuple[int, ...]) -> np.ndarray:
-    """Index of the sources that have room for a stamp."""
+def _looked_at(sources: SourceList, shape: tuple[int, ...]) -> np.ndarray:
+    """Index of the sources with a TS: extended ones, and points with room for a stamp."""
     row, column = _nearest_pixel(sources, slice(None))
     room_y, room_x = np.minimum(row, shape[0] - 1 - row), np.minimum(column, shape[1] - 1 - column)
-    return np.flatnonzero(np.minimum(room_y, room_x) >= HALF)
+    return np.flatnonzero(np.minimum(room_y, room_x) >= np.where(sources.radius > 0, 0, HALF))
+
+
+def detection_flux(
+    survey: Survey, background: np.ndarray, exposure: np.ndarray, present: np.ndarray
+) -> float:
+    """Flux at which a point source of photon index 2.2 reaches the survey's detectable TS.
+
+    Parameters
+    ----------
+    survey : Survey
+    background : numpy.ndarray, shape (n_bands, n_y, n_x)
+        Expected counts of the diffuse emission; its median counts.
+    exposure : numpy.ndarray, shape (n_bands,)
+        cm² s.
+    present : numpy.ndarray of bool, shape (n_bands,)
+        Bands that are observed.
+
+    Returns
+    -------
+    float
+        1-100 GeV, ph cm⁻² s⁻¹, in the middle of a pixel. Averaged over places within it the TS is
+        up to 4 % less with all bands, up to 12 % without the lower ones.
+    """
+    edges = survey.energy_edges
+    photons = edges[:-1] ** (1 - DETECTED_INDEX) - edges[1:] ** (1 - DETECTED_INDEX)
+    fractions = photons / (1 - 100.0 ** (1 - DETECTED_INDEX))
+    flux = np.geomspace(1e-12, 1e-6, 241)
+    counts = (fractions * exposure * present)[:, None] * flux
+    ts = _quick_ts(psf_tables(survey), counts, np.median(background, axis=(1, 2))[:, None])
+    return float(np.interp(survey.labels.detectable_ts, ts, flux))
 
 
 def _quick_ts(tables: PsfTables, counts: np.ndarray, level: np.ndarray) -> np.ndarray:
-    """TS over the brightest pixels of the PSF, neighbours left out: an upper bound, nearly."""
+    """TS of sources in the middle of a pixel, neighbours left out: an upper bound, nearly.
+
+    Of the light the brightest 200 pixels' are looked at, and the rest; in groups.
+    """
     middle = tables.stamps[PHASES // 2, PHASES // 2]
     kernel = np.sort(middle.reshape(len(middle), -1))[:, ::-1]
     groups = np.split(kernel, [1, 9, 45, 200], axis=1)
@@ -106,14 +143,14 @@ def _source_ts(
     background: np.ndarray,
 ) -> float:
     """TS of a single source with its expected counts (n_bands,), in a window about it."""
-    (row, column), (n_y, n_x) = pixel, expected.shape[1:]
     middle = stamp.shape[-1] // 2
-    half = min(middle, row, column, n_y - 1 - row, n_x - 1 - column)
-    inner = slice(middle - half, middle + half + 1)
-    rows, columns = slice(row - half, row + half + 1), slice(column - half, column + half + 1)
-    signal = stamp[:, inner, inner] * counts[:, None, None]
+    rows, columns = (slice(max(at - middle, 0), at + middle + 1) for at in pixel)
+    held = expected[:, rows, columns]
+    skipped = [max(middle - at, 0) for at in pixel]
+    inner = tuple(slice(start, start + n) for start, n in zip(skipped, held.shape[1:], strict=True))
+    signal = stamp[:, *inner] * counts[:, None, None]
     # Sub-pixel positions and radii are rounded: others' light is the diffuse emission at least.
-    others = np.maximum(expected[:, rows, columns] - signal, background[:, rows, columns])
+    others = np.maximum(held - signal, background[:, rows, columns])
     return 2 * float(_ts_terms(signal, others).sum())
 
 

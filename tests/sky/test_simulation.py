@@ -11,11 +11,7 @@ from scipy.stats import kstest
 
 from psseg.errors import PssegError
 from psseg.sky.diffuse import DiffuseTemplates
-from psseg.sky.geometry import TileGeometry
-from psseg.sky.simulation import add_noise, detection_flux, simulate_tile
-from psseg.sky.sources import SourceList
-from psseg.sky.spectra import band_fractions
-from psseg.sky.truth import asimov_ts
+from psseg.sky.simulation import add_noise, simulate_tile
 from psseg.survey.classes import IGNORED, SourceClass
 from psseg.survey.survey import load_survey
 
@@ -92,6 +88,18 @@ def test_exposure_is_that_of_the_years_on_average():
     level /= SURVEY.instrument.band_exposure(10.0)[0]
     assert level.mean() == pytest.approx(1, abs=0.04)
     assert level.std() == pytest.approx(0.13, abs=0.03)  # 3FHL's exposure cube: 0.132
+
+
+def test_the_exposure_changes_over_a_tile_as_on_the_sky():
+    rng = np.random.default_rng(8)
+    steepest = []
+    for _ in range(300):
+        tile = simulate_tile(SURVEY, rng=rng, shape=(8, 8), center=PLACE, years=10.0).tile
+        slopes = np.gradient(np.log(tile.exposure[0].astype(float)), SURVEY.pixel_scale)
+        steepest.append(np.hypot(*slopes).mean())
+    # 3FHL's exposure cube at 10 GeV, relative change per degree
+    assert np.median(steepest) == pytest.approx(0.0043, abs=0.001)
+    assert np.quantile(steepest, 0.95) == pytest.approx(0.0102, abs=0.002)
 
 
 def test_years_are_drawn_from_the_surveys_range():
@@ -226,42 +234,3 @@ def test_diffuse_emission_may_be_given():
     galactic = (given.background - without.background) / exposure
     # 1e-6 per sr in pixels of (0.1 deg)^2, a little less away from the tangent point
     assert galactic == pytest.approx(1e-6 * np.radians(0.1) ** 2, rel=0.01)
-
-
-# --- the flux at which a source is seen ------------------------------------------------------
-
-
-@pytest.mark.parametrize("level", [1.0, 10.0])
-def test_at_its_detection_flux_a_source_is_just_detected(level):
-    geometry = TileGeometry(glon=0, glat=50, shape=(1, 1), pixel_scale=0.1, margin=32)
-    background = np.geomspace(20, 0.04, N)[:, None, None] * level * np.ones(geometry.padded_shape)
-    exposure = SURVEY.instrument.band_exposure(10.0)
-    present = np.ones(N, bool)
-    flux = detection_flux(SURVEY, background, exposure, present)
-    shape = {"pivot": np.ones(1), "index": np.full(1, 2.2), "curvature": np.zeros(1)}
-    source = SourceList(
-        population=np.zeros(1, int),
-        x=np.full(1, 32.06),
-        y=np.full(1, 32.06),
-        flux=np.full(1, flux),
-        band_flux=flux * band_fractions("log-parabola", SURVEY.energy_edges, **shape),
-        radius=np.zeros(1),
-        is_disc=np.ones(1, bool),
-    )
-    signal = source.band_flux[0] * exposure
-    light = [psf.kernel(65, 0.1) for psf in SURVEY.instrument.psf]
-    expected = background + signal[:, None, None] * np.array(light)
-    cube = np.broadcast_to(exposure[:, None, None], expected.shape)
-    ts = asimov_ts(SURVEY, source, expected, background, cube, present)
-    # Light is averaged over 25 pixels: the flux is up to a third too high, the TS three quarters.
-    assert 1 < ts[0] / SURVEY.labels.detectable_ts < 1.8
-
-
-def test_detection_flux_rises_with_the_background_and_without_bands():
-    exposure = SURVEY.instrument.band_exposure(10.0)
-    background = np.geomspace(20, 0.04, N)[:, None, None] * np.ones((20, 20))
-    every, some = np.ones(N, bool), np.arange(N) >= 5
-    usual = detection_flux(SURVEY, background, exposure, every)
-    assert 1e-11 < usual < 1e-8
-    assert detection_flux(SURVEY, 4 * background, exposure, every) > 1.3 * usual
-    assert detection_flux(SURVEY, background, exposure, some) > 1.2 * usual

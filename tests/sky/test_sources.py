@@ -15,6 +15,7 @@ from scipy.stats import kstest
 
 from psseg.sky.geometry import TileGeometry
 from psseg.sky.sources import (
+    FAINTEST,
     draw_balanced,
     draw_physical,
     number_above,
@@ -213,7 +214,7 @@ def balanced():
         draw_balanced(SURVEY, tile(), rng, threshold=threshold, density=(400.0, 401.0))
         for _ in range(3)
     ]
-    return [sources.select(sources.flux >= threshold / 2) for sources in tiles]
+    return [sources.select(sources.flux >= FAINTEST * threshold) for sources in tiles]
 
 
 def test_balanced_classes_are_equally_frequent(balanced):
@@ -228,7 +229,7 @@ def test_balanced_sources_have_their_density_and_fluxes(balanced):
     flux = np.concatenate([sources.flux for sources in balanced])
     square_degrees = 3 * 192**2 * 0.01
     assert len(flux) == pytest.approx(4 * square_degrees, rel=0.1)
-    low, high = 1e-10, 2e-7
+    low, high = FAINTEST * 2e-10, 2e-7
     found = kstest(flux, lambda s: (low**-0.7 - s**-0.7) / (low**-0.7 - high**-0.7))
     assert found.pvalue > 1e-3
 

@@ -9,9 +9,10 @@ import pytest
 from scipy.stats import poisson
 
 from psseg.sky.geometry import TileGeometry
-from psseg.sky.rendering import HALF, PHASES, render_sources
+from psseg.sky.rendering import HALF, psf_tables, render_sources
 from psseg.sky.sources import SourceList
-from psseg.sky.truth import asimov_ts, draw_class_map
+from psseg.sky.spectra import band_fractions
+from psseg.sky.truth import asimov_ts, detection_flux, draw_class_map
 from psseg.survey.classes import IGNORED, SourceClass
 from psseg.survey.survey import load_survey
 
@@ -20,8 +21,8 @@ N = SURVEY.n_bands
 SHAPE = (64, 64)
 ALL = np.ones(N, bool)
 CODES = [population.code for population in SURVEY.populations]
-MIDDLE = 32 + 0.5 / PHASES
-"""Where a stamp lies exactly: the centre of a sub-pixel phase."""
+MIDDLE = 32.0
+"""Where a stamp lies exactly: the centre of a pixel."""
 
 COUNTS = np.array([400.0, 300.0, 150.0, 80.0, 20.0, 8.0, 4.0, 2.0])
 LEVEL = np.array([20.0, 15.0, 8.0, 4.0, 0.8, 0.3, 0.1, 0.04])
@@ -99,7 +100,7 @@ def test_ts_is_that_of_simulations_on_average():
 
 def test_ts_on_rendered_skies_is_that_of_the_psf():
     geometry = TileGeometry(glon=0, glat=50, shape=(1, 1), pixel_scale=0.1, margin=31)
-    source = sources((31 + 0.5 / PHASES, 31 + 0.5 / PHASES), scale=0.4)
+    source = sources((31.0, 31.0), scale=0.4)
     rendered = render_sources(SURVEY, geometry, source, np.ones(N))
     background = np.broadcast_to(LEVEL[:, None, None], rendered.shape)
     found = asimov_ts(
@@ -137,6 +138,39 @@ def test_hopeless_sources_and_those_at_the_border_have_none():
     hopeless, border, bright = ts_of(listed)
     assert (hopeless, border) == (0, 0)
     assert bright > 100
+
+
+def test_an_extended_source_is_seen_though_its_centre_lies_at_the_border():
+    places = (MIDDLE, MIDDLE), (4.0, MIDDLE), (-0.4, 63.4)
+    whole, cut, quarter = (
+        ts_of(sources(place, radius=0.6, scale=0.3), expected=flat())[0] for place in places
+    )
+    assert 0.5 * whole < cut < 0.9 * whole
+    assert 0.2 * whole < quarter < 0.35 * whole
+
+
+@pytest.mark.parametrize("level", [0.1, 1.0, 10.0])
+@pytest.mark.parametrize("first", [0, 3, 5])
+def test_at_its_detection_flux_a_source_is_just_detected(level, first):
+    background = flat(level * LEVEL)
+    exposure = SURVEY.instrument.band_exposure(10.0)
+    present = np.arange(N) >= first
+    flux = detection_flux(SURVEY, background, exposure, present)
+    shape = {"pivot": np.ones(1), "index": np.full(1, 2.2), "curvature": np.zeros(1)}
+    fractions = band_fractions("log-parabola", SURVEY.energy_edges, **shape)[0]
+    light = psf_tables(SURVEY).stamps * (flux * fractions * exposure)[:, None, None]
+    level = window(background)
+    terms = (light + level) * np.log1p(light / level) - light
+    ts = 2 * terms[:, :, present].sum(axis=(2, 3, 4))  # of every sub-pixel position
+    assert ts.mean() == pytest.approx(SURVEY.labels.detectable_ts, rel=0.12)
+
+
+def test_detection_flux_rises_with_the_background_and_without_bands():
+    exposure = SURVEY.instrument.band_exposure(10.0)
+    usual = detection_flux(SURVEY, flat(), exposure, ALL)
+    assert 1e-11 < usual < 1e-8
+    assert detection_flux(SURVEY, 4 * flat(), exposure, ALL) > 1.3 * usual
+    assert detection_flux(SURVEY, flat(), exposure, np.arange(N) >= 5) > 1.2 * usual
 
 
 def test_no_sources():
