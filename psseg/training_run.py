@@ -7,7 +7,7 @@ import logging
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from psseg.evaluation import calibrate, calibrate_radio
 from psseg.evaluation.run import raw_calibration
@@ -17,13 +17,7 @@ from psseg.survey.survey import AnySurvey
 if TYPE_CHECKING:
     from psseg.network.training import TrainingSettings
 
-__all__ = ["CALIBRATION_TILES", "train_model"]
-
-CALIBRATION_TILES = 96
-"""Of 256² pixels: a sky and a half, some thousand detections in each zone of latitude."""
-
-CALIBRATION_IMAGES = 48
-"""Of 1024² pixels and of each mix: some ten thousand detections, most of them in few images."""
+__all__ = ["train_model"]
 
 logger = logging.getLogger(__name__)
 
@@ -52,8 +46,8 @@ def train_model(
     resume : bool
         Go on where an earlier training in this folder stopped.
     calibration_tiles : int, optional
-        Simulated tiles of 256² pixels, or images of 1024², to calibrate on. The default is
-        `CALIBRATION_TILES` or `CALIBRATION_IMAGES`.
+        Simulated tiles of 256² pixels, or images of 1024², to calibrate on. The default is that of
+        `psseg.evaluation.calibrate` or `psseg.evaluation.calibrate_radio`.
     processes : int
         Processes that simulate tiles, and calibrate on counts; images are calibrated on in one. A
         script that calls this needs the usual ``if __name__ == "__main__":``, as they are started
@@ -107,14 +101,8 @@ def _calibrated(
     model: Model, *, seed: int, tiles: int | None, processes: int, progress: bool
 ) -> Calibration:
     """Calibrate on simulated skies of the model's kind."""
-    if model.survey.kind == "continuum":
-        return calibrate_radio(
-            model, seed=seed, n_images=tiles or CALIBRATION_IMAGES, progress=progress
-        )
-    return calibrate(
-        model,
-        seed=seed,
-        n_tiles=tiles or CALIBRATION_TILES,
-        processes=processes,
-        progress=progress,
-    )
+    is_radio = model.survey.kind == "continuum"
+    number: dict[str, Any] = {"n_images" if is_radio else "n_tiles": tiles} if tiles else {}
+    if is_radio:
+        return calibrate_radio(model, seed=seed, progress=progress, **number)
+    return calibrate(model, seed=seed, processes=processes, progress=progress, **number)

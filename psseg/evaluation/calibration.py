@@ -53,9 +53,9 @@ RESIDUAL_MARGIN = 1.25
 """How far beyond the simulated skies' largest residuals a map may lie: few of them are of the
 Galactic plane, where the largest are."""
 
-SOURCES_MARGIN = 2.0
-"""The same of the share of pixels given to sources, which in the inner plane grows by a fifth from
-14 to 20 years, and as much again from 26 to 13 deg about the plane."""
+SOURCES_MARGIN = 2.5
+"""The same of the share of pixels given to sources: in the inner plane it grows by a fifth from 14
+to 20 years, and by two fifths from maps of 26 deg to maps of 13 deg."""
 
 ERROR_SCALES = np.arange(0.5, 3.01, 0.02)
 ERROR_FLOORS = np.arange(0.0, 0.0401, 0.001)
@@ -213,7 +213,7 @@ def fit_sources_range(backgrounds: QTable) -> tuple[tuple[float, float], ...]:
     Returns
     -------
     tuple of (float, float)
-        One pair: from nothing to twice the largest share of any tile. Empty without tiles.
+        One pair: from nothing to 2.5 times the largest share of any tile. Empty without tiles.
     """
     sources = column(backgrounds, "SOURCES")
     known = sources[np.isfinite(sources)]

@@ -58,6 +58,9 @@ RATIOS = ("correlation", "depth")
 FEWEST_ALONE = 200
 """Sources of images with one plane that are enough to calibrate their classes by."""
 
+CALIBRATION_IMAGES = 48
+"""Of 1024² pixels and of each mix: some ten thousand detections, most of them in few images."""
+
 SHAPED_SNR = 10.0
 """Above it an extended source is more than noise: its shape decides on the error of its flux."""
 
@@ -72,7 +75,7 @@ def calibrate_radio(
     model: Model,
     *,
     seed: int,
-    n_images: int = 16,
+    n_images: int = CALIBRATION_IMAGES,
     shape: tuple[int, int] = (1024, 1024),
     setups: tuple[str, ...] = (ANY_SETUP,),
     reliability: float = RELIABILITY,

@@ -46,6 +46,9 @@ __all__ = [
     "raw_calibration",
 ]
 
+CALIBRATION_TILES = 96
+"""Of 256² pixels: a sky and a half, some thousand detections in each zone of latitude."""
+
 CANDIDATE_SCORE = 0.6
 """Score that the pixels of a candidate have. Of the candidates down to 0.5 on 24 tiles, an eighth
 had less than this; of the 2494 detections above the thresholds 16, of which 4 were real."""
@@ -189,7 +192,7 @@ def calibrate(
     model: Model,
     *,
     seed: int,
-    n_tiles: int = 64,
+    n_tiles: int = CALIBRATION_TILES,
     shape: tuple[int, int] = (256, 256),
     years: float | None = None,
     targets: CalibrationTargets = TARGETS,
@@ -207,7 +210,9 @@ def calibrate(
         The network with its survey; its calibration is not used.
     seed : int
         Seed of the sky; the random numbers are never those of a training or an evaluation.
-    n_tiles, shape, years, protocol, processes, progress
+    n_tiles : int
+        How many tiles the sky has.
+    shape, years, protocol, processes, progress
         As for `evaluate`.
     targets : CalibrationTargets
         Purities to reach.

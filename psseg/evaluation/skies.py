@@ -116,7 +116,7 @@ class SkyTables:
     backgrounds : QTable
         One row per tile and band: TILE, GLAT, BAND, PREDICTED and EXPECTED counts over the tile,
         SCATTER (rms of predicted over expected, pixel by pixel), RESIDUAL (squared residuals over
-        those of Poisson noise), SOURCES (share of the pixels given to sources); the last two as
+        those expected), SOURCES (share of the pixels given to sources); the last two as
         `psseg.likeness.CountsLikeness` has them.
     """
 

@@ -232,7 +232,7 @@ def test_a_map_may_lie_a_little_beyond_the_simulated_skies(caplog):
     np.testing.assert_allclose(fit_residual_limit(backgrounds, ("a", "b")), [2.5, 5.0])
     assert caplog.text == ""
     backgrounds["SOURCES"] = [0.02, 0.02, 0.05, 0.05]
-    assert fit_sources_range(backgrounds) == ((0.0, 0.1),)
+    assert fit_sources_range(backgrounds) == ((0.0, 0.125),)
 
 
 def test_a_band_without_residuals_has_the_largest_limit_and_is_named(caplog):

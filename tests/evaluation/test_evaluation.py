@@ -149,7 +149,7 @@ def test_a_calibration_separates_true_from_false(model, truth_teller):
     assert calibration.source_coefficients[1] > 0
     assert 0 < calibration.thresholds["high_latitude"] < 1
     assert calibration.residual_limit == (1.25,) * model.survey.n_bands
-    assert calibration.image_range == ((0.0, 0.04),)
+    assert calibration.image_range == ((0.0, 0.05),)
     assert Calibration.from_dict(json.loads(json.dumps(calibration.to_dict()))) is not None
 
 
