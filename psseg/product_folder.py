@@ -71,7 +71,7 @@ def find_products(
     Raises
     ------
     PssegError
-        If there is no such folder, no catalogue in it (of that stem) or an unreadable one, if the
+        If it is a file, if there is no such folder, no catalogue in it (of that stem) or an unreadable one, if the
         given map does not exist, or if it is given for several catalogues.
 
     Warns
@@ -81,6 +81,8 @@ def find_products(
         is used if it was given, and passed over if it was found.
     """
     folder = Path(folder)
+    if folder.is_file():
+        raise PssegError(f"{folder}: is a file; name the folder that psseg catalogue wrote to")
     if not folder.is_dir():
         raise PssegError(f"{folder}: no such folder; name one that psseg catalogue wrote to")
     catalogues = sorted(folder.glob(f"*{ENDING}"))

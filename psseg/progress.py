@@ -45,9 +45,9 @@ class Progress(tqdm):
         super().__init__(*args, **options)
 
     def close(self) -> None:
-        """Finish: in a log with a last line, where there were others."""
+        """Finish: in a log with a last line, where there were others and this is another."""
         if not watched() and not self.disable:
-            if self.last_print_t >= self.start_t + self.delay:
+            if self.last_print_t >= self.start_t + self.delay and self.n > self.last_print_n:
                 self.display()
             self.delay = float("inf")
         super().close()

@@ -100,6 +100,9 @@ def test_folders_without_products_are_refused(tmp_path):
         find_products(tmp_path / "absent")
     with pytest.raises(PssegError, match=re.escape("holds no *_catalogue.fits")):
         find_products(tmp_path)
+    write_map(tmp_path / "sky.fits")
+    with pytest.raises(PssegError, match=r"sky.fits: is a file; name the folder"):
+        find_products(tmp_path / "sky.fits")
 
 
 def test_one_map_for_two_catalogues_is_refused(tmp_path):

@@ -142,7 +142,7 @@ def blended_sources(table: QTable, survey: Survey) -> Bools:
     unit = unit_vectors(table["RAJ2000"].to_value("deg"), table["DEJ2000"].to_value("deg"))
     chord, _ = KDTree(unit).query(unit, k=2)
     separation = np.rad2deg(2 * np.arcsin(chord[:, 1] / 2))
-    decisive = np.nanargmax(table["Sqrt_TS_Band"], axis=1)
+    decisive = np.argmax(np.nan_to_num(table["Sqrt_TS_Band"]), axis=1)
     return separation < np.maximum(_cores(survey)[decisive], BLEND_DISTANCE)
 
 

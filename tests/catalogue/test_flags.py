@@ -53,6 +53,8 @@ def test_neighbours_of_the_same_table_are_blended():
     assert blended_sources(measured, SURVEY).tolist() == [True, True, False]
     assert not blended_sources(measured[1:], SURVEY).any()
     assert not blended_sources(measured[:1], SURVEY).any()
+    measured["Sqrt_TS_Band"][0] = np.nan  # of a fit that failed
+    assert blended_sources(measured, SURVEY).tolist() == [True, True, False]
 
 
 def test_a_soft_source_is_blended_within_its_wide_psf():

@@ -62,6 +62,16 @@ def test_what_is_no_attenuation_is_refused(image, tmp_path, factor):
         read_primary_beam(path, image)
 
 
+def test_the_image_itself_is_refused(image, tmp_path):
+    noise = np.random.default_rng(1).normal(0, 1e-2, (60, 80))
+    noise[30, 40] = 0.9
+    path = write_radio(tmp_path / "map.fits", noise, BUNIT="JY/BEAM")
+    with pytest.raises(PssegError, match=r"map\.fits: an image in JY/BEAM with values below 0"):
+        read_primary_beam(path, image)
+    beam = write_radio(tmp_path / "pb.fits", attenuation(), BUNIT="Jy/beam")
+    assert 0.95 < np.nanmax(read_primary_beam(beam, image)) <= 1
+
+
 def test_a_beam_elsewhere_is_refused(image, tmp_path):
     path = write_radio(tmp_path / "pb.fits", attenuation(), BUNIT=None, CRVAL1=200.0)
     with pytest.raises(PssegError, match=r"pb\.fits: the primary beam does not cover the image"):
