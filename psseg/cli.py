@@ -127,7 +127,7 @@ def catalogue(
       psseg catalogue tiles/*.fits -o results --skip-existing
       psseg catalogue gc_counts.fits --format votable --format moc --report -o results
     """
-    from psseg import pipeline, products
+    from psseg import pipeline, product_folder, products
 
     if len(maps) > 1 and options["planes"]:
         raise click.UsageError("--plane belongs to one radio image: give one MAP with it")
@@ -135,7 +135,7 @@ def catalogue(
         formats=formats, **{key: options[key] for key in ("model", "priors", "threshold")}
     )
     _check_stems(maps)
-    planned = {path: list(pipeline.product_paths(path, output, formats).all) for path in maps}
+    planned = {path: list(product_folder.product_paths(path, output, formats).all) for path in maps}
     for path, wanted in planned.items():
         wanted += [output / f"{products.map_stem(path)}.html"] * with_report
     if skip_existing:

@@ -13,7 +13,8 @@ from psseg.evaluation import Evaluation, MatchedTables, evaluate_counts_file
 from psseg.evaluation.detection import TS_EDGES
 from psseg.evaluation.pairs import flag_column
 from psseg.network.store import load_model
-from psseg.pipeline import Products, catalogue, product_paths
+from psseg.pipeline import Products, catalogue
+from psseg.product_folder import product_paths
 from psseg.products import check_writable
 from psseg.sky.simulation import simulate_tile
 from psseg.sky.tile_files import TileFiles, tile_files, write_simulated_tile

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from psseg import counts_catalogue
 from psseg.catalogue.blocks import fit_workers
-from psseg.catalogue.formats import check_formats, format_paths, format_writers
+from psseg.catalogue.formats import check_formats, format_writers
 from psseg.catalogue.radio_regions import radio_regions
 from psseg.catalogue.radio_styles import styled
 from psseg.catalogue.radio_table import describe_image, write_radio_catalogue
@@ -31,7 +31,8 @@ from psseg.model_choice import check_reading, choose_model, is_counts
 from psseg.network.store import Model, find_model, load_model
 from psseg.plots import plot_catalogue
 from psseg.priors import check_priors
-from psseg.products import check_writable, map_stem, write_together
+from psseg.product_folder import ProductPaths, product_paths
+from psseg.products import check_writable, write_together
 from psseg.provenance import applied_thresholds, provenance, tell_limits, tell_notes
 from psseg.survey.survey import counts_survey
 from psseg.tiles.primary_beam import read_primary_beam
@@ -41,14 +42,12 @@ from psseg.tiles.readers import read_map
 __all__ = [
     "CatalogueResult",
     "ImageCatalogue",
-    "ProductPaths",
     "Products",
     "catalogue",
     "catalogue_image",
     "catalogue_tile",
     "check_options",
     "label",
-    "product_paths",
 ]
 
 logger = logging.getLogger(__name__)
@@ -58,75 +57,11 @@ Writers = Mapping[Path, Callable[[Path], object]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProductPaths:
-    """Where the products of a map are.
-
-    Parameters
-    ----------
-    catalogue, regions, labels, picture : Path
-        What every map gives.
-    formats : mapping of str to Path
-        The further formats that were asked for.
-    """
-
-    catalogue: Path
-    regions: Path
-    labels: Path
-    picture: Path
-    formats: Mapping[str, Path] = field(default_factory=dict)
-
-    @property
-    def by_name(self) -> dict[str, Path]:
-        """All of them, by what they are."""
-        return {
-            "catalogue": self.catalogue,
-            "regions": self.regions,
-            "labels": self.labels,
-            "picture": self.picture,
-            **self.formats,
-        }
-
-    @property
-    def all(self) -> tuple[Path, ...]:
-        """All of them."""
-        return tuple(self.by_name.values())
-
-
-@dataclass(frozen=True, kw_only=True)
 class Products:
     """What :func:`catalogue` made: the files, and the same in memory."""
 
     paths: ProductPaths
     result: CatalogueResult | ImageCatalogue
-
-
-def product_paths(
-    path: str | Path, folder: str | Path, formats: Iterable[str] = ()
-) -> ProductPaths:
-    """Name the products of a map.
-
-    Parameters
-    ----------
-    path : str or Path
-        The map.
-    folder : str or Path
-        Where the products go.
-    formats : iterable of str
-        Further ones, of `psseg.catalogue.formats.FORMATS`.
-
-    Examples
-    --------
-    >>> product_paths("maps/crab.fits.gz", "out").catalogue.as_posix()
-    'out/crab_catalogue.fits'
-    """
-    folder, stem = Path(folder), map_stem(path)
-    return ProductPaths(
-        catalogue=folder / f"{stem}_catalogue.fits",
-        regions=folder / f"{stem}.reg",
-        labels=folder / f"{stem}_labels.fits",
-        picture=folder / f"{stem}.png",
-        formats=format_paths(formats, folder / stem),
-    )
 
 
 def check_options(

@@ -1,25 +1,62 @@
-"""What psseg left in a folder: the products of each map, and the map itself.
+"""The products of a map in their folder: their names, and what is there of which map.
 
-In: the folder. Out: for each catalogue in it, where its regions, label map, picture and map are.
+In: a map and a folder. Out: where its products go. In: a folder. Out: for each catalogue in it,
+where its regions, label map, picture and map are.
 """
 
 from __future__ import annotations
 
 import glob
 import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from astropy.io import fits
 
 from psseg.catalogue.fits_format import catalogue_hdus
+from psseg.catalogue.formats import format_paths
 from psseg.errors import PssegError, PssegWarning
-from psseg.products import name_of_ascii, sha256_of
+from psseg.products import map_stem, name_of_ascii, sha256_of
 
-__all__ = ["ProductSet", "find_products"]
+__all__ = ["ProductPaths", "ProductSet", "find_products", "product_paths"]
 
 ENDING = "_catalogue.fits"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProductPaths:
+    """Where the products of a map are.
+
+    Parameters
+    ----------
+    catalogue, regions, labels, picture : Path
+        What every map gives.
+    formats : mapping of str to Path
+        The further formats that were asked for.
+    """
+
+    catalogue: Path
+    regions: Path
+    labels: Path
+    picture: Path
+    formats: Mapping[str, Path] = field(default_factory=dict)
+
+    @property
+    def by_name(self) -> dict[str, Path]:
+        """All of them, by what they are."""
+        return {
+            "catalogue": self.catalogue,
+            "regions": self.regions,
+            "labels": self.labels,
+            "picture": self.picture,
+            **self.formats,
+        }
+
+    @property
+    def all(self) -> tuple[Path, ...]:
+        """All of them."""
+        return tuple(self.by_name.values())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +84,28 @@ class ProductSet:
     kind: str
 
 
+def product_paths(
+    path: str | Path, folder: str | Path, formats: Iterable[str] = ()
+) -> ProductPaths:
+    """Name the products of a map.
+
+    Parameters
+    ----------
+    path : str or Path
+        The map.
+    folder : str or Path
+        Where the products go.
+    formats : iterable of str
+        Further ones, of `psseg.catalogue.formats.FORMATS`.
+
+    Examples
+    --------
+    >>> product_paths("maps/crab.fits.gz", "out").catalogue.as_posix()
+    'out/crab_catalogue.fits'
+    """
+    return _products_of(Path(folder), map_stem(path), formats)
+
+
 def find_products(
     folder: str | Path, *, map_: str | Path | None = None, stem: str | None = None
 ) -> list[ProductSet]:
@@ -71,8 +130,8 @@ def find_products(
     Raises
     ------
     PssegError
-        If it is a file, if there is no such folder, no catalogue in it (of that stem) or an unreadable one, if the
-        given map does not exist, or if it is given for several catalogues.
+        If it is a file, if there is no such folder, no catalogue in it (of that stem) or an
+        unreadable one, if the given map does not exist, or if it is given for several catalogues.
 
     Warns
     -----
@@ -100,6 +159,16 @@ def find_products(
     return [_product_set(path, map_) for path in catalogues]
 
 
+def _products_of(folder: Path, stem: str, formats: Iterable[str] = ()) -> ProductPaths:
+    return ProductPaths(
+        catalogue=folder / f"{stem}{ENDING}",
+        regions=folder / f"{stem}.reg",
+        labels=folder / f"{stem}_labels.fits",
+        picture=folder / f"{stem}.png",
+        formats=format_paths(formats, folder / stem),
+    )
+
+
 def _of_stem(catalogues: list[Path], stem: str, folder: Path) -> Path:
     stems = {path.name.removesuffix(ENDING): path for path in catalogues}
     if stem not in stems:
@@ -111,12 +180,13 @@ def _product_set(catalogue: Path, map_: str | Path | None) -> ProductSet:
     header, columns = _read_header(catalogue)
     stem = catalogue.name.removesuffix(ENDING)
     beside = catalogue.parent
+    paths = _products_of(beside, stem)
     return ProductSet(
         stem=stem,
         catalogue=catalogue,
-        regions=beside / f"{stem}.reg",
-        labels=beside / f"{stem}_labels.fits",
-        picture=beside / f"{stem}.png",
+        regions=paths.regions,
+        labels=paths.labels,
+        picture=paths.picture,
         map=_find_map(header, beside) if map_ is None else _given_map(header, Path(map_)),
         kind="counts" if "RAJ2000" in columns else "continuum",
     )
