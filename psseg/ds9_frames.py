@@ -79,7 +79,7 @@ def map_frame(
     look = ["-cmap", "grey", "-scale", "linear"]
     if cube:
         return Frame(
-            file=rename(product.map),
+            file=_with_extension(product.map, rename),
             wcs=wcs,
             shape=counts.shape,
             look=(*look, "-scale", "mode", "99.5"),
@@ -172,7 +172,16 @@ def _image_frame(product: ProductSet, rename: Callable[[Path], str]) -> Frame:
     low, high = (f"{level * rms:.4g}" for level in NOISE_LEVELS) if rms else ("", "")
     levels = ("-scale", "limits", low, high) if rms else ("-scale", "mode", "minmax")
     look = ("-cmap", "grey", "-scale", "asinh", *levels)
-    return Frame(file=rename(product.map), wcs=wcs, shape=shape, look=look)
+    file = _with_extension(product.map, rename)
+    return Frame(file=file, wcs=wcs, shape=shape, look=look)
+
+
+def _with_extension(path: Path, rename: Callable[[Path], str]) -> str:
+    """Name the image that psseg reads: of several in a file, DS9 shows the first by itself."""
+    with open_fits(path, check=False) as hdus:
+        image = find_image(hdus)
+        number = next((n for n, hdu in enumerate(hdus) if hdu is image), 0)
+    return f"{rename(path)}[{number}]" if number else rename(path)
 
 
 def _rms_of_labels(path: Path) -> float:

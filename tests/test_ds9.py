@@ -264,6 +264,21 @@ def test_ds9_shows_the_sum_of_a_cube(environment, tmp_path):
 
 
 @pytest.mark.external
+def test_the_image_on_the_sky_is_shown_though_others_come_first(environment, tmp_path):
+    product = write_products(tmp_path, "continuum")
+    sky = fits.getdata(product.map)
+    header = fits.getheader(product.map)
+    chart = fits.ImageHDU(np.zeros((20, 30), np.float32), name="CHART")
+    fits.HDUList([fits.PrimaryHDU(), chart, fits.ImageHDU(sky, header)]).writeto(
+        product.map, overwrite=True
+    )
+    script = write_ds9_script(product)
+    with shown(script, environment) as ds9:
+        value = float(ds9.get("data", "image", "10", "20", "1", "1", "yes"))
+    assert value == pytest.approx(sky[19, 9], rel=1e-5)
+
+
+@pytest.mark.external
 def test_names_reach_ds9_as_they_are(ds9, tmp_path):
     names = ["<script>a</script>", "Č y 源", "a {b}", 'it\'s "q"', "a } b"]
     wcs = map_wcs()
