@@ -21,7 +21,7 @@ from scipy.ndimage import gaussian_filter
 
 from psseg.errors import PssegError
 from psseg.picture_levels import MASKED, NOISE_LEVELS
-from psseg.product_folder import ProductSet
+from psseg.product_folder import ProductSet, label_hdus
 from psseg.products import image_hdu
 from psseg.survey.classes import CLASS_NAMES, class_rgb
 from psseg.tiles.headers import celestial_wcs, find_image, open_fits
@@ -149,9 +149,7 @@ def _binned(photons: SkyCoord, product: ProductSet) -> tuple[NDArray[np.float64]
 
 
 def _grid_of_labels(path: Path) -> tuple[WCS, tuple[int, int]]:
-    with open_fits(path, check=False) as hdus:
-        if "CLASS_MAP" not in hdus:
-            raise PssegError(f"{path}: no label map of psseg: there is no HDU named CLASS_MAP")
+    with label_hdus(path) as hdus:
         header = hdus["CLASS_MAP"].header
         return celestial_wcs(header, name=str(path)), (header["NAXIS2"], header["NAXIS1"])
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import glob
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,8 +19,9 @@ from psseg.catalogue.fits_format import catalogue_hdus
 from psseg.catalogue.formats import format_paths
 from psseg.errors import PssegError, PssegWarning
 from psseg.products import map_stem, name_of_ascii, sha256_of
+from psseg.tiles.headers import open_fits
 
-__all__ = ["ProductPaths", "ProductSet", "find_products", "product_paths"]
+__all__ = ["ProductPaths", "ProductSet", "find_products", "label_hdus", "product_paths"]
 
 ENDING = "_catalogue.fits"
 
@@ -157,6 +159,31 @@ def find_products(
     if map_ is not None and not Path(map_).is_file():
         raise PssegError(f"{map_}: no such file; name the map that was catalogued")
     return [_product_set(path, map_) for path in catalogues]
+
+
+@contextmanager
+def label_hdus(path: str | Path) -> Iterator[fits.HDUList]:
+    """Open a label map that psseg wrote.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Yields
+    ------
+    astropy.io.fits.HDUList
+        Closed again at the end of the ``with`` block.
+
+    Raises
+    ------
+    PssegError
+        If it cannot be read, is not whole or holds no class map.
+    """
+    with open_fits(path) as hdus:
+        if "CLASS_MAP" not in hdus:
+            raise PssegError(f"{path}: no label map of psseg: there is no HDU named CLASS_MAP")
+        yield hdus
 
 
 def _products_of(folder: Path, stem: str, formats: Iterable[str] = ()) -> ProductPaths:

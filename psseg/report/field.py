@@ -22,7 +22,7 @@ from psseg.ds9_frames import summed_counts
 from psseg.errors import PssegError, PssegWarning
 from psseg.label_file import plane_names
 from psseg.picture_levels import GREY_PERCENTILES, NOISE_LEVELS, SMOOTHING
-from psseg.product_folder import ProductSet
+from psseg.product_folder import ProductSet, label_hdus
 from psseg.report.layers import Plane
 from psseg.survey.survey import Survey, counts_survey, load_survey
 from psseg.tiles.beam import Beam
@@ -87,18 +87,20 @@ def read_field(products: ProductSet) -> Field:
     Raises
     ------
     PssegError
-        If there is no label map.
+        If there is no label map, or it is not whole.
+
+    Warns
+    -----
+    PssegWarning
+        Where the map is missing or cannot be shown.
     """
     if not products.labels.is_file():
         raise PssegError(
             f"{products.labels}: no label map beside the catalogue; make it again with "
             "psseg catalogue"
         )
-    try:
-        with fits.open(products.labels) as hdus:
-            return _field(hdus, products)
-    except (OSError, KeyError) as error:
-        raise PssegError(f"{products.labels}: no label map of psseg: {error}") from error
+    with label_hdus(products.labels) as hdus:
+        return _field(hdus, products)
 
 
 def plane_of(
@@ -148,12 +150,13 @@ def _field(hdus: fits.HDUList, products: ProductSet) -> Field:
             "The map itself was not found: only the label map is shown. Name the map with "
             "psseg report --map"
         )
+        _warn(f"{products.catalogue}: its map is not found and not shown; name it with --map")
     else:
         try:
             planes = read(products, hdus, wcs, classes.shape)
         except PssegError as error:
             notes.append(f"The map itself could not be shown: {error}")
-            warnings.warn(f"report without its map: {error}", PssegWarning, stacklevel=3)
+            _warn(f"report without its map: {error}")
     return Field(
         wcs=wcs,
         planes=(*planes, *_label_planes(hdus)),
@@ -161,6 +164,10 @@ def _field(hdus: fits.HDUList, products: ProductSet) -> Field:
         segments=segments,
         notes=tuple(notes),
     )
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, PssegWarning, stacklevel=4)
 
 
 def _counts_planes(

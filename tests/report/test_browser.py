@@ -13,6 +13,7 @@ from astropy.coordinates import SkyCoord
 
 from psseg.catalogue.fermi_format import _per_photon
 from psseg.catalogue.radio_table import read_radio_catalogue
+from psseg.errors import PssegWarning
 from psseg.report import write_report
 
 pytestmark = pytest.mark.external
@@ -195,7 +196,8 @@ def test_an_empty_catalogue_opens(opened):
 
 
 def test_a_page_without_the_map_says_so(opened):
-    browser, _ = opened(with_map=False)
+    with pytest.warns(PssegWarning, match="its map is not found"):
+        browser, _ = opened(with_map=False)
     assert "The map itself was not found" in texts(browser, "#notes")[0]
 
 

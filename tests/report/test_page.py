@@ -84,7 +84,8 @@ def test_a_map_of_one_pixel_gives_a_page(make_products):
 
 def test_without_its_map_the_page_says_so(make_products):
     products = make_products(with_map=False)
-    _, data, layers = read_page(write_report(products))
+    with pytest.warns(PssegWarning, match="its map is not found and not shown; name it with"):
+        _, data, layers = read_page(write_report(products))
     assert "was not found" in data["notes"][0]
     assert layers[0]["name"] == "Probability of a source"
 
@@ -105,6 +106,17 @@ def test_without_a_label_map_there_is_no_report(make_products):
     products = make_products()
     products.labels.unlink()
     with pytest.raises(PssegError, match=r"field_labels.fits: no label map beside the catalogue"):
+        write_report(products)
+
+
+def test_a_label_map_that_is_not_whole_is_told(make_products):
+    products = make_products()
+    content = products.labels.read_bytes()
+    products.labels.write_bytes(content[: len(content) // 2])
+    with pytest.raises(PssegError, match=r"field_labels\.fits: .*(truncated|cut short)"):
+        write_report(products)
+    fits.PrimaryHDU(np.ones((3, 3))).writeto(products.labels, overwrite=True)
+    with pytest.raises(PssegError, match="no label map of psseg: there is no HDU named CLASS_MAP"):
         write_report(products)
 
 
