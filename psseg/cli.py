@@ -85,7 +85,9 @@ def main() -> None:
     help="Smallest probability of being a source; without it, the model's own threshold.",
 )
 @click.option(
-    "--strict", is_flag=True, help="Refuse a map that is unlike the skies the model was trained on."
+    "--strict",
+    is_flag=True,
+    help="Refuse a map that is unlike the skies the model was trained on, or too empty to tell.",
 )
 @format_option
 @click.option(

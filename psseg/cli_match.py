@@ -119,9 +119,9 @@ def crossmatch(
     """Match the sources of CAT with one or more reference catalogues.
 
     A catalogue is FITS, VOTable, CSV, ECSV or other text. Its positions and their errors are found
-    by UCD or usual names; 4FGL, 3FHL, 4LAC, BZCAT, 3HSP, ATNF, RFC, NVSS, FIRST, SUMSS and Aegean's
-    catalogues are known. The table has the columns of all, with separation, probabilities and the
-    rate of chance matches, which is measured on shifted positions.
+    by UCD or usual names; 4FGL, 3FHL, 4LAC, BZCAT, 3HSP, 3PC, ATNF, RFC, NVSS, FIRST, SUMSS and
+    Aegean's catalogues are known. The table has the columns of all, with separation, probabilities
+    and the rate of chance matches, which is measured on shifted positions.
 
     \b
     Examples:
