@@ -18,6 +18,7 @@ from multiprocessing import get_context
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
 from threadpoolctl import threadpool_limits
 
 from psseg.catalogue.array_rows import joined, taken
@@ -205,10 +206,16 @@ def band_edges(survey: Survey) -> Floats:
 
 
 def exposure_at(tile: Tile, x: Floats, y: Floats) -> Floats:
-    """Give the exposure at positions (pixels), cm2 s (n_sources, n_bands); NaN where unknown."""
+    """Give the exposure at positions (pixels), cm2 s (n_sources, n_bands); NaN where unknown.
+
+    That of the nearest pixel that is not masked: a source at a mask's rim may be fitted inside it.
+    """
     if tile.exposure is None:
         return np.full((len(x), tile.n_bands), np.nan)
     rows, columns = nearest_pixels(x, y, tile.shape)
+    if tile.mask[rows, columns].any() and not tile.mask.all():
+        nearest = distance_transform_edt(tile.mask, return_distances=False, return_indices=True)
+        rows, columns = nearest[:, rows, columns]
     exposure = tile.exposure[:, rows, columns].T.astype(float)
     return np.where(exposure > 0, exposure, np.nan)
 

@@ -160,6 +160,9 @@ def in_own_names(table: QTable, columns: Sequence[Column], origin: str | Path) -
 
 
 def _typed(column: Column, values: Any) -> Any:
+    given = np.asarray(values)
+    if column.dtype.startswith("U") and given.dtype.kind == "f":  # of words that are all empty
+        return np.full(given.shape, "", dtype=column.dtype)
     if not column.unit:
         return np.asarray(values).astype(column.dtype)
     return u.Quantity(values, column.unit, dtype=np.dtype(column.dtype))

@@ -11,6 +11,7 @@ from scipy.ndimage import distance_transform_edt
 from scipy.spatial import KDTree
 
 from psseg.catalogue.blocks import Measured
+from psseg.catalogue.scene import window_about
 from psseg.catalogue.segment_map import SegmentMap
 from psseg.catalogue.segment_pixels import at_edge
 from psseg.survey.survey import Survey
@@ -175,8 +176,7 @@ def _on_diffuse(
     for k, number in enumerate(_decisive(measured)):
         band = present[number]
         row, column = round(measured.y[k]), round(measured.x[k])
-        rows = slice(max(row - reach, 0), row + reach + 1)
-        columns = slice(max(column - reach, 0), column + reach + 1)
+        rows, columns = window_about(tile.shape, (row, column), reach)
         values = background[band, rows, columns].astype(float)
         blank = tile.mask[rows, columns]
         level, gradient = _level_and_gradient(np.where(blank, np.nan, values))

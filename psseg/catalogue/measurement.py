@@ -120,6 +120,7 @@ def measure_counts(
         y=measured.y,
         segment=measured.segment,
         radius=survey.labels.radius / tile.pixel_scale,
+        mask=tile.mask,
     )
     measured = measured.rows(np.flatnonzero(np.isin(labels, segments.labels)))
     table = QTable({"SEGMENT": np.asarray(segments.labels, dtype=np.int32)})

@@ -121,8 +121,8 @@ class SegmentMap:
         kind = _index_type(shape)
         index, label = [np.zeros(0, dtype=kind)], [np.zeros(0, dtype=np.int32)]
         for part, corner, offset in parts:
-            rows, columns = np.divmod(part.index, part.shape[1])
-            index.append(((rows + corner[0]) * shape[1] + columns + corner[1]).astype(kind))
+            rows, columns = np.divmod(part.index.astype(kind), part.shape[1])
+            index.append((rows + corner[0]) * shape[1] + columns + corner[1])
             label.append(part.label + np.int32(offset))
         merged, last = np.unique(np.concatenate(index)[::-1], return_index=True)
         return cls(shape=shape, index=merged, label=np.concatenate(label)[::-1][last])

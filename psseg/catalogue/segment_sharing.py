@@ -45,11 +45,13 @@ def shared_segments(
     y: NDArray[np.float64],
     segment: NDArray[np.intp],
     radius: float,
+    mask: NDArray[np.bool_],
 ) -> tuple[SegmentMap, NDArray[np.intp]]:
     """Share segments that hold several sources among these.
 
     Pixels of such a segment, and free ones around those of its sources that are added or lie beside
-    it, go to the nearest source. The first one, which is the surest, has its own pixel in any case.
+    it, go to the nearest source. The first one, which is the surest, has in any case the one that
+    is nearest to it.
 
     Parameters
     ----------
@@ -61,6 +63,8 @@ def shared_segments(
         Place of the segment that each belongs to.
     radius : float
         How far an added source reaches into free pixels.
+    mask : ndarray of bool (n_y, n_x)
+        True = blank: not free.
 
     Returns
     -------
@@ -85,6 +89,7 @@ def shared_segments(
         _share(
             shared[box],
             labels[members],
+            free=(shared[box] == 0) & ~mask[box],
             x=x[members] - box[1].start,
             y=y[members] - box[0].start,
             radius=radius,
@@ -96,6 +101,7 @@ def _share(
     shared: NDArray[np.int32],
     labels: NDArray[np.integer],
     *,
+    free: NDArray[np.bool_],
     x: NDArray[np.float64],
     y: NDArray[np.float64],
     radius: float,
@@ -107,8 +113,8 @@ def _share(
     at = nearest_pixels(x, y, shared.shape)
     beside = ~own[at]
     beside[1:] = True
-    own |= (shared == 0) & (distance[beside] <= radius).any(axis=0)
+    own |= free & (distance[beside] <= radius).any(axis=0)
     shared[own] = labels[np.argmin(distance[:, own], axis=0)]
-    first = at[0][0], at[1][0]
+    first = np.unravel_index(np.argmin(np.where(own, distance[0], np.inf)), own.shape)
     if np.count_nonzero(shared == shared[first]) > 1:
         shared[first] = labels[0]

@@ -249,11 +249,12 @@ def _disc(radius: float) -> NDArray[np.float64]:
 
 def _basins(smooth: NDArray[np.floating], candidates: NDArray[np.bool_]) -> NDArray[np.int32]:
     """Divide the candidate pixels among all local maxima, however small."""
-    tops = candidates & (maximum_filter(smooth, 3) == smooth)
+    inside = np.where(candidates, smooth, -1)  # the highest pixel of a gap may be no candidate
+    tops = candidates & (maximum_filter(inside, 3) == inside)
     summits, n_summits = label(tops, ALL_AROUND)
-    if n_summits == 1 and label(candidates)[1] == 1:
+    if n_summits == 1 and label(candidates, ALL_AROUND)[1] == 1:
         return candidates.astype(np.int32)
-    return watershed(-smooth, summits, mask=candidates)
+    return watershed(-smooth, summits, connectivity=ALL_AROUND, mask=candidates)
 
 
 def _merged(

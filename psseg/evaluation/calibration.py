@@ -326,16 +326,18 @@ def _thresholds(
     glat: NDArray[np.float64],
     targets: CalibrationTargets,
 ) -> dict[str, float]:
-    """Choose the threshold of each latitude range."""
+    """Choose the threshold of each latitude range, from all where one holds too few."""
     high = np.abs(glat) >= targets.latitude_split
     asked = {
         "low_latitude": (~high, targets.low_latitude_purity),
         "high_latitude": (high, targets.high_latitude_purity),
     }
-    return {
-        name: purity_threshold(probability[rows], real[rows], min(purity + targets.margin, 1.0))
-        for name, (rows, purity) in asked.items()
-    }
+    thresholds = {}
+    for name, (own, purity) in asked.items():
+        rows = own if own.sum() >= FEWEST_DETECTIONS else np.ones(len(own), dtype=bool)
+        wanted = min(purity + targets.margin, 1.0)
+        thresholds[name] = purity_threshold(probability[rows], real[rows], wanted)
+    return thresholds
 
 
 def _fit_class_table(sources: QTable) -> tuple[float, Any]:

@@ -13,6 +13,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing import get_context
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -213,7 +214,7 @@ def _tiles(model: Model, plan: SkyPlan, protocol: Protocol, processes: int) -> I
         processes,
         mp_context=get_context("spawn"),
         initializer=_load_worker_model,
-        initargs=(str(model.folder), model.calibration),
+        initargs=(model.folder, model.calibration),
     ) as pool:
         yield from pool.map(partial(_tile_of_worker, plan, protocol), numbers)
 
@@ -221,7 +222,7 @@ def _tiles(model: Model, plan: SkyPlan, protocol: Protocol, processes: int) -> I
 _worker_models: list[Model] = []
 
 
-def _load_worker_model(folder: str, calibration: Calibration) -> None:
+def _load_worker_model(folder: Path, calibration: Calibration) -> None:
     """Load the model once per process."""
     _worker_models[:] = [replace(load_model(folder), calibration=calibration)]
 

@@ -32,6 +32,10 @@ at 10 GeV)."""
 LISTED_TS = 2.0
 """Asimov TS from which a source is in the truth table; between 2 and 2.5 some are not looked at."""
 
+LISTED_FLUX = 2e-10
+"""1-100 GeV, ph cm⁻² s⁻¹: brighter sources are listed whatever their TS, as completeness by flux
+counts them."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SimulatedTile:
@@ -48,7 +52,8 @@ class SimulatedTile:
     class_map : numpy.ndarray of uint8, shape (n_y, n_x)
         Class per pixel (:class:`~psseg.survey.classes.SourceClass`), 255 where ignored.
     truth : astropy.table.QTable
-        The sources on the tile with an Asimov TS of at least `LISTED_TS`.
+        The sources on the tile with an Asimov TS of at least `LISTED_TS`, or brighter than
+        `LISTED_FLUX`.
     """
 
     tile: Tile
@@ -224,11 +229,11 @@ def _truth_table(
     ts: np.ndarray,
     exposure: np.ndarray,
 ) -> QTable:
-    """List the sources on the tile with at least `LISTED_TS`; exposure of the padded tile."""
+    """List the sources on the tile that matter; exposure of the padded tile."""
     x, y = sources.x - geometry.margin, sources.y - geometry.margin
     n_y, n_x = geometry.shape
     inside = (x > -0.5) & (x < n_x - 0.5) & (y > -0.5) & (y < n_y - 0.5)
-    chosen = np.flatnonzero(inside & (ts >= LISTED_TS))
+    chosen = np.flatnonzero(inside & ((ts >= LISTED_TS) | (sources.flux > LISTED_FLUX)))
     chosen = chosen[np.argsort(-sources.flux[chosen])]
     found, x, y = sources.select(chosen), x[chosen], y[chosen]
     glon, glat = geometry.wcs.wcs_pix2world(x, y, 0)

@@ -33,6 +33,9 @@ CHUNK = 50
 TILES = 0x74696C
 """Key that keeps the random numbers of training tiles apart from all others of the same seed."""
 
+PLANES_OF = ("beam.py", "network_planes.py", "noise.py", "places.py")
+"""Of `psseg.tiles`, what stored arrays come from."""
+
 logger = logging.getLogger(__name__)
 
 Layout = Mapping[str, tuple[tuple[int, ...], type]]
@@ -120,6 +123,7 @@ def _simulator() -> str:
     """Checksum of the simulator's source, by which stored tiles are known to be its own."""
     here = Path(__file__).parent
     files = sorted(path for part in (here, here.parent / "survey") for path in part.glob("*.py"))
+    files += [here.parent / "tiles" / name for name in PLANES_OF]
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 

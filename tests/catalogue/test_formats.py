@@ -158,6 +158,14 @@ def test_csv_without_its_sidecar_is_read_all_the_same(write, make, n):
     assert_same(read_catalogue(path), make(n))
 
 
+def test_csv_without_its_sidecar_has_empty_words_where_all_are(write):
+    table = counts_catalogue(4)
+    table["CLASS1"] = ""
+    path = write(table, "csv")
+    path.with_name(f"{path.name}-metadata.json").unlink()
+    assert read_catalogue(path)["CLASS1"].tolist() == [""] * 4
+
+
 def test_csv_saved_by_a_spreadsheet_is_read(write):
     path = write(counts_catalogue(3), "csv")
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))

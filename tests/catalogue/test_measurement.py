@@ -281,3 +281,15 @@ def test_a_gradient_under_the_source_is_part_of_the_background():
     table = measure(sky)[1]
     assert np.hypot(table["X"] - 60.3, table["Y"] - 40.2)[0] < 4 * sigma(table)[0]
     assert table["Npred"] == pytest.approx([1500], rel=0.2)
+
+
+def test_a_source_fitted_beyond_the_rim_has_the_exposure_there():
+    mask = np.zeros((96, 96), bool)
+    mask[:, 50:] = True
+    sky = make_sky(np.random.default_rng(6), x=51.0, y=47.6, counts=4000, mask=mask)
+    exposure = np.where(mask, 0, sky.tile.exposure)
+    sky = replace(sky, tile=replace(sky.tile, exposure=exposure))
+    table = measure(sky)[1]
+    assert table["X"][0] > 49.5
+    assert np.isfinite(table["FLUX1000"].value).all()
+    assert (table["Flux_Band"].value > 0).any(axis=1).all()

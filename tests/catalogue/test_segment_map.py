@@ -55,3 +55,9 @@ def test_an_image_without_segments_is_empty():
     assert nothing.n_labels == nothing.max_label == 0
     assert nothing.areas.size == 0
     assert not SegmentMap.joined((3, 4), [(nothing, (0, 0), 0)]).data.any()
+
+
+def test_pixels_are_counted_beyond_two_thousand_million():
+    part = list_segments(np.ones((1, 2), int))
+    joined = SegmentMap.joined((60_000, 60_000), [(part, (50_000, 7), 0)])
+    assert joined.index.tolist() == [50_000 * 60_000 + 7, 50_000 * 60_000 + 8]

@@ -126,6 +126,11 @@ def test_a_cube_is_refused():
         find_segments(np.zeros((2, 4, 5)), **OPTIONS)
 
 
+def shared(segments, *, mask=None, **sources):
+    mask = np.zeros(segments.shape, dtype=bool) if mask is None else mask
+    return shared_segments(segments, radius=1.5, mask=mask, **sources)
+
+
 def two_segments():
     data = np.zeros((12, 20), dtype=int)
     data[3:7, 2:10], data[4:6, 14:18] = 3, 5
@@ -145,7 +150,7 @@ def test_the_territory_is_that_of_the_nearest_segment():
 def test_a_segment_with_two_sources_is_shared_between_them():
     before = two_segments()
     places = {"x": np.array([3.0, 16.0, 8.0]), "y": np.array([4.0, 5.0, 7.2])}
-    after, labels = shared_segments(before, **places, segment=np.array([0, 1, 0]), radius=1.5)
+    after, labels = shared(before, **places, segment=np.array([0, 1, 0]))
     assert labels.tolist() == after.labels.tolist() == [3, 5, 6]
     assert np.array_equal(after.data == 5, before.data == 5)
     assert after.data[4, 3] == 3
@@ -155,9 +160,7 @@ def test_a_segment_with_two_sources_is_shared_between_them():
 
 def test_a_source_without_a_pixel_of_its_own_has_no_label():
     place = {"x": np.array([3.0, 16.0, 16.0]), "y": np.array([4.0, 5.0, 5.0])}
-    after, labels = shared_segments(
-        two_segments(), **place, segment=np.array([0, 1, 1]), radius=1.5
-    )
+    after, labels = shared(two_segments(), **place, segment=np.array([0, 1, 1]))
     assert labels.tolist() == [3, 5, 6]
     assert after.labels.tolist() == [3, 5]
 
@@ -167,16 +170,41 @@ def test_the_surest_source_beside_its_segment_keeps_a_pixel():
     data[19:22, 19:22] = 1
     for surest in ((22.9, 20.0), (20.4, 20.0), (23.0, 23.0)):
         x, y = np.array([surest, (19.5, 20.0)]).T
-        after, labels = shared_segments(
-            list_segments(data), x=x, y=y, segment=np.array([0, 0]), radius=1.5
-        )
+        after, labels = shared(list_segments(data), x=x, y=y, segment=np.array([0, 0]))
         assert labels.tolist() == after.labels.tolist() == [1, 2]
         assert after.data[round(surest[1]), round(surest[0])] == 1
 
 
+def test_blank_pixels_go_to_no_source():
+    mask = np.zeros((12, 20), dtype=bool)
+    mask[7:] = True
+    places = {"x": np.array([3.0, 16.0, 8.0]), "y": np.array([4.0, 5.0, 7.2])}
+    after, _ = shared(two_segments(), **places, segment=np.array([0, 1, 0]), mask=mask)
+    assert not after.data[mask].any()
+    assert after.labels.tolist() == [3, 5, 6]
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        {(10, 10): 0.7, (10, 12): 0.7, (10, 11): 0.2},  # the smoothed summit lies between them
+        {(10, 10): 0.65} | {(y, x): 0.28 for y in (9, 10, 11) for x in (11, 12)},
+        {(10, 10): 0.65, (10, 11): 0.1, (11, 10): 0.1}
+        | dict.fromkeys([(11, 11), (11, 12), (12, 11)], 0.5),  # touches at a corner alone
+    ],
+)
+def test_a_ragged_candidate_is_not_lost(pixels):
+    probability = np.zeros((20, 24))
+    for pixel, value in pixels.items():
+        probability[pixel] = value
+    found = find_segments(probability, threshold=0.6, pixel_scale=0.1, psf_radius=0.15, grow=0.5)
+    assert found.n_labels >= 1
+    assert found.data[10, 10] > 0
+
+
 def test_of_two_sources_in_one_pixel_the_surest_stays():
     place = {"x": np.array([3.0, 16.3, 16.0]), "y": np.array([4.0, 5.0, 5.0])}
-    after, _ = shared_segments(two_segments(), **place, segment=np.array([0, 1, 1]), radius=1.5)
+    after, _ = shared(two_segments(), **place, segment=np.array([0, 1, 1]))
     assert after.data[5, 16] == 5
 
 
@@ -184,9 +212,7 @@ def test_a_stray_source_leaves_a_neighbour_its_only_pixel():
     data = np.zeros((40, 40), dtype=int)
     data[19:22, 19:22], data[20, 24] = 1, 2
     places = {"x": np.array([24.2, 24.0, 19.5]), "y": np.array([20.0, 20.0, 20.0])}
-    after, labels = shared_segments(
-        list_segments(data), **places, segment=np.array([0, 1, 0]), radius=1.5
-    )
+    after, labels = shared(list_segments(data), **places, segment=np.array([0, 1, 0]))
     assert after.labels.tolist() == labels.tolist() == [1, 2, 3]
     assert after.data[20, 24] == 2
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from astropy import units as u
@@ -14,7 +16,9 @@ from psseg.catalogue.probability import (
 )
 from psseg.errors import PssegError
 from psseg.evaluation.calibration import (
+    TARGETS,
     CalibrationTargets,
+    _thresholds,
     fit_calibration,
     fit_flux_errors,
     fit_position_errors,
@@ -82,6 +86,16 @@ def test_an_unreachable_purity_gives_the_purest_and_says_so(caplog):
 
 def test_without_detections_nothing_is_cut():
     assert purity_threshold([], [], 0.97) == 0
+
+
+@pytest.mark.parametrize("n", [0, 15])
+def test_a_zone_with_too_few_detections_has_the_threshold_of_all(n):
+    rng = np.random.default_rng(9)
+    probability = rng.uniform(size=500 + n)
+    real = rng.uniform(size=500 + n) < probability
+    glat = np.concatenate([np.full(500, 5.0), np.full(n, 50.0)])
+    thresholds = _thresholds(probability, real, glat, replace(TARGETS, high_latitude_purity=0.9))
+    assert thresholds["high_latitude"] == purity_threshold(probability, real, 0.9 + TARGETS.margin)
 
 
 def test_overconfident_classes_are_tempered():

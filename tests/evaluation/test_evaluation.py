@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,6 +22,7 @@ from psseg.evaluation import (
     skies,
     write_evaluation,
 )
+from psseg.evaluation.matching import Protocol
 from psseg.evaluation.skies import survey_years
 from psseg.likeness import CountsLikeness
 from psseg.network.labelling import LabelMap
@@ -243,3 +245,28 @@ def test_evaluation_and_calibration_see_different_skies():
 def test_a_survey_is_evaluated_at_an_exposure_that_it_knows(lat, years, expected):
     survey = replace(lat, instrument=replace(lat.instrument, years=years))
     assert survey_years(survey) == expected
+
+
+def test_processes_load_the_model_that_was_given(model, monkeypatch):
+    """A folder that has the name of a network that comes with psseg is that folder in them, too."""
+    loaded = []
+
+    class Pool:
+        def __init__(self, n, *, initializer, initargs, **_):
+            initializer(*pickle.loads(pickle.dumps(initargs)))
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def map(self, *_):
+            return iter(())
+
+    monkeypatch.setattr(skies, "ProcessPoolExecutor", Pool)
+    monkeypatch.setattr(skies, "load_model", lambda name: loaded.append(name) or model)
+    own = replace(model, folder=Path("./fermi-lat"))
+    plan = skies.SkyPlan(n_tiles=2, shape=SHAPE, seed=1, stream="evaluation")
+    assert not list(skies._tiles(own, plan, Protocol(), 2))
+    assert loaded == [Path("fermi-lat")]
