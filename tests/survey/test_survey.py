@@ -154,8 +154,8 @@ def test_diffuse_tables_must_fit_together(change, old, new, message):
             "flux_slopes is exactly 1, which",
         ),
         ("flux_breaks = [2.1e-8]", "flux_breaks = [2e-5]", "flux_range with flux_breaks must be"),
-        ("n_above = 205", "n_above = 0", "want n_above above 0"),
-        ("n_above = 205", 'n_above = "many"', r"n_above in .*quasar must be a number, not 'many'"),
+        ("n_above = 177", "n_above = 0", "want n_above above 0"),
+        ("n_above = 177", 'n_above = "many"', r"n_above in .*quasar must be a number, not 'many'"),
         ("reference_flux = 1e-9", "reference_flux = 1e-3", "reference_flux between 0 and 2e-06"),
         (
             "latitude_weights = [0.6, 0.4]",
