@@ -78,8 +78,10 @@ def map_frame(
     counts, wcs = summed_counts(product)
     look = ["-cmap", "grey", "-scale", "linear"]
     if cube:
+        with open_fits(product.map, check=False) as hdus:
+            extension = _extension(hdus)
         return Frame(
-            file=_with_extension(product.map, rename),
+            file=rename(product.map) + extension,
             wcs=wcs,
             shape=counts.shape,
             look=(*look, "-scale", "mode", "99.5"),
@@ -163,6 +165,7 @@ def _image_frame(product: ProductSet, rename: Callable[[Path], str]) -> Frame:
             raise PssegError(f"{product.map}: holds no image")
         shape = (image.header["NAXIS2"], image.header["NAXIS1"])
         rms = _rms_of_labels(product.labels) or _rms_of_image(image, shape)
+        extension = _extension(hdus)
     wcs = None
     if product.labels.is_file():
         grid, labelled = _grid_of_labels(product.labels)
@@ -170,16 +173,14 @@ def _image_frame(product: ProductSet, rename: Callable[[Path], str]) -> Frame:
     low, high = (f"{level * rms:.4g}" for level in NOISE_LEVELS) if rms else ("", "")
     levels = ("-scale", "limits", low, high) if rms else ("-scale", "mode", "minmax")
     look = ("-cmap", "grey", "-scale", "asinh", *levels)
-    file = _with_extension(product.map, rename)
-    return Frame(file=file, wcs=wcs, shape=shape, look=look)
+    return Frame(file=rename(product.map) + extension, wcs=wcs, shape=shape, look=look)
 
 
-def _with_extension(path: Path, rename: Callable[[Path], str]) -> str:
-    """Name the image that psseg reads: of several in a file, DS9 shows the first by itself."""
-    with open_fits(path, check=False) as hdus:
-        image = find_image(hdus)
-        number = next((n for n, hdu in enumerate(hdus) if hdu is image), 0)
-    return f"{rename(path)}[{number}]" if number else rename(path)
+def _extension(hdus: fits.HDUList) -> str:
+    """Say which image psseg reads: of several in a file, DS9 shows the first by itself."""
+    image = find_image(hdus)
+    number = next((n for n, hdu in enumerate(hdus) if hdu is image), 0)
+    return f"[{number}]" if number else ""
 
 
 def _rms_of_labels(path: Path) -> float:

@@ -51,7 +51,7 @@ def read_primary_beam(path: str | Path, image: RadioImage) -> NDArray[np.float32
     path = Path(path)
     with _opened(path) as (pixels, frequency):
         attenuation = _on_grid(pixels, Grid(wcs=image.wcs, shape=image.shape))
-        checked = _checked(attenuation, pixels.image.header.get("BUNIT", ""), path.name)
+        checked = _checked(attenuation, pixels, path.name)
     return scaled_attenuation(checked, image.frequencies[0] / frequency)
 
 
@@ -115,9 +115,7 @@ def attenuation_at(
     """
     path = Path(path)
     with _opened(path) as (pixels, own):
-        attenuation = _checked(
-            _on_grid(pixels, pixels.grid), pixels.image.header.get("BUNIT", ""), path.name
-        )
+        attenuation = _checked(_on_grid(pixels, pixels.grid), pixels, path.name)
         x, y = pixels.grid.wcs.world_to_pixel(places)
     found = map_coordinates(attenuation.astype(float), [y, x], order=1, cval=np.nan)
     return scaled_attenuation(found, frequency / own).astype(float)
@@ -149,12 +147,13 @@ def _on_grid(pixels: Pixels, grid: Grid) -> NDArray[np.float32]:
     return attenuation
 
 
-def _checked(attenuation: NDArray[np.float32], unit: object, name: str) -> NDArray[np.float32]:
+def _checked(attenuation: NDArray[np.float32], pixels: Pixels, name: str) -> NDArray[np.float32]:
+    unit = str(pixels.image.header.get("BUNIT", ""))
     if np.isnan(attenuation).all():
         raise PssegError(f"{name}: the primary beam does not cover the image")
     lowest, highest = np.nanmin(attenuation), np.nanmax(attenuation)
     # The unit alone says nothing: primary beams may carry that of the image they were made for.
-    if lowest < 0 and str(unit).lower().startswith("jy"):
+    if lowest < 0 and unit.lower().startswith("jy"):
         raise PssegError(
             f"{name}: an image in {unit} with values below 0; a primary beam is an attenuation "
             "between 0 and 1"
